@@ -1,0 +1,102 @@
+#ifndef CAS_STORE_H
+#define CAS_STORE_H
+/*
+ * The object store: immutable bytes under keys. Readers never see a partial object. Keys are
+ * relative paths of UTF-8 without "." or ".." components.
+ *
+ * One conformance suite runs over every implementation: files here, Cloud Storage later.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct store;
+
+struct store_stat {
+	int64_t size;
+	int64_t mtime; /* wall ms of the last put or touch */
+};
+
+/* What to put: bytes in memory, or a file descriptor with its size (read from offset 0). */
+struct store_source {
+	const void *p; /* NULL: use fd */
+	size_t n;
+	int fd;
+	int64_t size;
+};
+
+/* 0 goes on, 1 stops, -1 fails. */
+typedef int (*store_fn)(void *ctx, const char *key, const struct store_stat *st);
+
+struct store_ops {
+	const char *name;
+	/* Put if absent: 1 stored, 0 it was there (its time is renewed). The source may be
+	 * cloned (reflink) but never hard-linked. */
+	int (*put)(struct store *s, const char *key, const struct store_source *src, struct err *err);
+	/* Whole object into memory, at most `limit` bytes: 1, or 0: no such object. */
+	int (*get)(struct store *s, const char *key, size_t limit, struct buf *out, struct err *err);
+	/* Object into a new file at dirfd/path (O_EXCL) with this mode; reflink where possible.
+	 * 1, or 0: no such object. */
+	int (*get_file)(struct store *s, const char *key, int dirfd, const char *path,
+			unsigned mode, struct err *err);
+	int (*stat)(struct store *s, const char *key, struct store_stat *out, struct err *err);
+	/* Renews the time of an object before it is relied on: 1, or 0: it is gone. */
+	int (*touch)(struct store *s, const char *key, struct err *err);
+	int (*list)(struct store *s, const char *prefix, store_fn fn, void *ctx, struct err *err);
+	/* Removes only if the object still has the times of *seen: 1 gone, 0 it moved. */
+	int (*remove)(struct store *s, const char *key, const struct store_stat *seen,
+		      struct err *err);
+	void (*close)(struct store *s);
+};
+
+struct store {
+	const struct store_ops *ops;
+};
+
+static inline int store_put(struct store *s, const char *key, const struct store_source *src,
+			    struct err *err)
+{
+	return s->ops->put(s, key, src, err);
+}
+static inline int store_get(struct store *s, const char *key, size_t limit, struct buf *out,
+			    struct err *err)
+{
+	return s->ops->get(s, key, limit, out, err);
+}
+static inline int store_get_file(struct store *s, const char *key, int dirfd, const char *path,
+				 unsigned mode, struct err *err)
+{
+	return s->ops->get_file(s, key, dirfd, path, mode, err);
+}
+static inline int store_stat(struct store *s, const char *key, struct store_stat *out,
+			     struct err *err)
+{
+	return s->ops->stat(s, key, out, err);
+}
+static inline int store_touch(struct store *s, const char *key, struct err *err)
+{
+	return s->ops->touch(s, key, err);
+}
+static inline int store_list(struct store *s, const char *prefix, store_fn fn, void *ctx,
+			     struct err *err)
+{
+	return s->ops->list(s, prefix, fn, ctx, err);
+}
+static inline int store_remove(struct store *s, const char *key, const struct store_stat *seen,
+			       struct err *err)
+{
+	return s->ops->remove(s, key, seen, err);
+}
+static inline void store_close(struct store *s)
+{
+	if (s)
+		s->ops->close(s);
+}
+
+/* A directory as a store. Objects are 0400 in a 0700 tree; temporary names live in <dir>/.tmp. */
+struct store *store_files_open(const char *dir, bool create, struct err *err);
+
+#endif
