@@ -1,11 +1,16 @@
-# kubeque: `make help` says what there is.
+# kubeque: `make help` says what there is. Objects lie in build/obj-<mode>, so modes coexist.
 MODE ?= release
+CC ?= gcc
+ifeq ($(origin CC),default)
 CC = gcc
+endif
 PREFIX ?= /usr/local
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 ifdef SANITIZE
 MODE = asan
 endif
 BUILD ?= build
+Q = $(if $(V),,@)
 OBJ = $(BUILD)/obj-$(MODE)
 
 LAYERS = base model sys net queue cas nodes work script cli
@@ -45,11 +50,11 @@ ARCHIVES = $(foreach l,$(LAYERS),$(if $(call srcs,$(l)),$(OBJ)/lib$(l).a))
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BIN): $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ -Wl,--start-group $(ARCHIVES) -Wl,--end-group $(LDLIBS)
 
 # tests/unit/<layer>_<name>.c
 upto = $(if $(filter $(1),$(firstword $(2))),$(1),$(firstword $(2)) $(if $(2),$(call upto,$(1),$(wordlist 2,99,$(2)))))
@@ -59,12 +64,46 @@ TESTS_C = $(patsubst tests/%.c,$(OBJ)/tests/%,$(wildcard tests/unit/*.c tests/co
 .SECONDEXPANSION:
 $(OBJ)/tests/%: tests/%.c tests/tap.h $$(call test_archives,%)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
 tests-c: $(TESTS_C)
 
+## make            the optimised program, build/kubeque
+## make demo       installs what is missing, runs examples/sample-job, leaves a picture
+demo:
+	@scripts/deps.sh demo
+	@$(MAKE) --no-print-directory all
+	@scripts/demo.sh
+
+## make test       installs what is missing, builds, runs every test (SANITIZE=1: with ASan and UBSan)
+test:
+	@scripts/deps.sh test
+	@$(MAKE) --no-print-directory -j$(JOBS) all tests-c
+	@tests/run $(if $(ONLY),--only $(ONLY)) $(OBJ) $(BIN)
+
+## make bench      measures speed against named peers and physical limits, prints a table
+bench:
+	@scripts/deps.sh bench
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@tests/bench/run $(BIN)
+
+## make lint       clang-tidy, cppcheck, luacheck, shellcheck, headers that compile alone
+lint:
+	@scripts/deps.sh lint
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@scripts/lint.sh
+
+## make install    PREFIX=/usr/local: one file, bin/kubeque
+install: all
+	install -D -m 0755 $(BIN) $(DESTDIR)$(PREFIX)/bin/kubeque
+
+## make clean      removes build/
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all clean tests-c
+## make help       these lines
+help:
+	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: all clean tests-c demo test bench lint install help
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
