@@ -1,0 +1,33 @@
+#ifndef SYS_LOCK_H
+#define SYS_LOCK_H
+/*
+ * Locks that end with their holder: flock(2) on files made for it. A lock file may be removed by
+ * its holder; who waited for it then finds out and takes the new one.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct lock {
+	int fd; /* -1: not held */
+};
+#define LOCK_INIT { .fd = -1 }
+
+/* 1 taken, 0 somebody has it (after wait_ms; 0: does not wait, -1: waits for ever; a signal that
+ * signals_client() watches ends a wait with ERR_INTERRUPTED), -1. The file is made with mode 0600. */
+int lock_take(struct lock *l, int dirfd, const char *name, bool shared, int64_t wait_ms,
+	      struct err *err);
+void lock_drop(struct lock *l);
+/* Removes the file, then drops it; only for the exclusive holder. */
+void lock_remove(struct lock *l, int dirfd, const char *name);
+/* Is it held exclusively by anyone (ourselves included)? 1 yes, 0 no, or no such file; -1. */
+int lock_probe(int dirfd, const char *name, struct err *err);
+
+/* Process that holds the write lock of the SQLite WAL database at `path`: its pid, 0: nobody or
+ * not known. (F_GETLK on byte 120 of `<path>-shm`; the descriptor stays open for good, because
+ * closing it would drop SQLite's own locks.) */
+pid_t lock_db_writer(const char *path);
+
+#endif
