@@ -4,7 +4,8 @@
  * The object store: immutable bytes under keys. Readers never see a partial object. Keys are
  * relative paths of UTF-8 without "." or ".." components.
  *
- * One conformance suite runs over every implementation: files here, Cloud Storage later.
+ * One conformance suite runs over every implementation: files here, Cloud Storage later. A handle
+ * may be used by several threads at once.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +18,7 @@ struct store;
 
 struct store_stat {
 	int64_t size;
-	int64_t mtime; /* wall ms of the last put or touch */
+	int64_t mtime; /* wall ns of the last put or touch */
 };
 
 /* What to put: bytes in memory, or a file descriptor with its size (read from offset 0). */
@@ -42,13 +43,21 @@ struct store_ops {
 	 * 1, or 0: no such object. */
 	int (*get_file)(struct store *s, const char *key, int dirfd, const char *path,
 			unsigned mode, struct err *err);
+	/* 1, or 0: no such object. */
 	int (*stat)(struct store *s, const char *key, struct store_stat *out, struct err *err);
 	/* Renews the time of an object before it is relied on: 1, or 0: it is gone. */
 	int (*touch)(struct store *s, const char *key, struct err *err);
 	int (*list)(struct store *s, const char *prefix, store_fn fn, void *ctx, struct err *err);
-	/* Removes only if the object still has the times of *seen: 1 gone, 0 it moved. */
+	/* Removes only if the object still has the times of *seen (NULL: whatever they are):
+	 * 1 gone, also if it was gone before; 0 it moved. */
 	int (*remove)(struct store *s, const char *key, const struct store_stat *seen,
 		      struct err *err);
+	/* A whole file into the CAS part: reads fd from offset 0 to its end, stores it under the
+	 * key of its sha256 (cas_key()) and gives that in hex. What is stored is what was hashed.
+	 * 1 stored, 0 it was there (its time is renewed). ERR_CONFLICT: it changed meanwhile. */
+	int (*put_content)(struct store *s, int fd, char *hex, int64_t *size, struct err *err);
+	/* Removes what writers that died left half done; *count how many. */
+	int (*sweep)(struct store *s, int64_t *count, struct err *err);
 	void (*close)(struct store *s);
 };
 
@@ -90,13 +99,26 @@ static inline int store_remove(struct store *s, const char *key, const struct st
 {
 	return s->ops->remove(s, key, seen, err);
 }
+static inline int store_put_content(struct store *s, int fd, char *hex, int64_t *size,
+				    struct err *err)
+{
+	return s->ops->put_content(s, fd, hex, size, err);
+}
+static inline int store_sweep(struct store *s, int64_t *count, struct err *err)
+{
+	return s->ops->sweep(s, count, err);
+}
 static inline void store_close(struct store *s)
 {
 	if (s)
 		s->ops->close(s);
 }
 
-/* A directory as a store. Objects are 0400 in a 0700 tree; temporary names live in <dir>/.tmp. */
+/*
+ * A directory as a store. Objects are 0400 in a 0700 tree; temporary names live in <dir>/.tmp, each
+ * locked by its writer for as long as it lives; <dir>/.lock is flock'd shared by whoever renews or
+ * adds objects and exclusively by whoever removes one. `list` skips both.
+ */
 struct store *store_files_open(const char *dir, bool create, struct err *err);
 
 #endif

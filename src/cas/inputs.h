@@ -1,0 +1,108 @@
+#ifndef CAS_INPUTS_H
+#define CAS_INPUTS_H
+/*
+ * From what a user writes after -u and ^ to a list of inputs: FINE_PRINT "Splitting src:dst",
+ * "Mapping collisions", "What a directory brings", "@list", "-u data/..", "^ with absolute and
+ * climbing paths".
+ *
+ * Three steps. inputs_add*() read specs and look at files (names, stats, readability: nothing is
+ * read or stored). inputs_check() orders and compares destinations. inputs_store() hashes over all
+ * cores and puts what the CAS lacks. Every refusal (ERR_USAGE) happens in the first two, except
+ * that a file changes, vanishes or turns out to be unreadable later.
+ *
+ * Two uses: the common inputs of a job (one set, no two different files for one destination), and
+ * a *pool* of inputs that belong to single tasks: there destinations are not compared (tasks may
+ * differ), a spec is remembered by number, and inputs_check_task() compares one task's.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "cas/cas.h"
+#include "cas/hash_cache.h"
+
+struct inputs;
+
+struct input {
+	const char *dst;  /* relative, normalised, UTF-8 */
+	const char *src;  /* as a user would write it; the URL for a url */
+	const char *spec; /* the SPEC it came from */
+	bool url;         /* gs://...: no hash, size -1 */
+	unsigned mode;    /* permission bits of the source */
+	struct hash_stamp stamp;
+	uint8_t sha256[SHA256_SIZE]; /* after inputs_store() */
+};
+
+struct inputs_options {
+	bool pool;                  /* see above */
+	const char *const *exclude; /* --push-exclude globs, NULL-terminated; borrowed */
+};
+
+struct inputs *inputs_new(const struct inputs_options *o);
+void inputs_free(struct inputs *in);
+
+/*
+ * A SPEC of -u (`file`, `dir`, `src:dst`, `@list`, a pattern, `gs://...`). *id (may be NULL) is the
+ * number of the spec for inputs_of_spec(). The same text twice in a pool gives the same number.
+ */
+int inputs_add(struct inputs *in, const char *spec, size_t *id, struct err *err);
+/*
+ * `^PATH` of a command word: -u PATH that is never split nor expanded. *dst is where it lands
+ * (borrowed from `in`): what goes into the command, before --cd is taken into account. A PATH that
+ * is not there is refused with the sentence about ^^.
+ */
+int inputs_add_word(struct inputs *in, const char *path, size_t *id, const char **dst,
+		    struct err *err);
+
+/* Sorts by destination (bytes) and refuses what collides. No inputs_add() afterwards. Not for a
+ * pool (does nothing there). Two files of one destination are compared by content, which reads
+ * those (and only those). */
+int inputs_check(struct inputs *in, struct err *err);
+/* One task's own specs of `pool` against each other and against the checked `common` (may be
+ * NULL). */
+int inputs_check_task(const struct inputs *common, const struct inputs *pool, const size_t *ids,
+		      size_t n, struct err *err);
+
+size_t inputs_count(const struct inputs *in);
+int64_t inputs_bytes(const struct inputs *in);
+const struct input *inputs_at(const struct inputs *in, size_t i); /* checked: in order of dst */
+/* The inputs of one spec, in order of dst: their number, *out the first (borrowed). Pool only. */
+size_t inputs_of_spec(const struct inputs *in, size_t id, const struct input **out);
+/* The input that provides this destination, or NULL; checked, not for a pool. */
+const struct input *inputs_find(const struct inputs *in, const char *dst);
+/* True when some input lies at or below this directory. */
+bool inputs_have_dir(const struct inputs *in, const char *dir);
+
+enum inputs_event {
+	INPUTS_PRESENT,  /* Already in CAS cache, skipping upload of F */
+	INPUTS_UPLOADED, /* Uploading F (N bytes) */
+	INPUTS_MISSING,  /* dry run: would be uploaded */
+};
+/* Called from one thread at a time, once for each distinct source, in order of dst. */
+typedef void (*inputs_fn)(void *ctx, enum inputs_event ev, const char *src, int64_t size);
+
+struct inputs_store {
+	struct cas *cas;          /* NULL with dry_run: nothing is there */
+	struct hash_cache *cache; /* may be NULL */
+	bool dry_run;             /* hash and look, store nothing */
+	inputs_fn fn;             /* may be NULL */
+	void *ctx;
+	bool (*stop)(void *ctx);  /* asked between files; true: ERR_INTERRUPTED. May be NULL */
+	/* out */
+	char list[SHA256_HEX_SIZE]; /* the inputs object (docs/internals.md); "" for a pool, for no
+				     * inputs and for a dry run */
+	int64_t uploaded_files, uploaded_bytes, present_files, present_bytes;
+};
+int inputs_store(struct inputs *in, struct inputs_store *s, struct err *err);
+
+/* The JSON object of one input, as in the inputs object and in chunks, without a newline. */
+void input_json(struct buf *out, const struct input *in);
+
+/* "a//./b" -> "a/b" into out; false: empty, absolute, climbs, not UTF-8 or holds a NUL. */
+bool input_path_normal(const char *path, struct buf *out);
+/* Where a source without `:dst` lands: its path when relative and below here, else its base name. */
+void input_default_dst(const char *src, struct buf *out);
+
+#endif
