@@ -13,6 +13,7 @@
  * rows handed to a callback are valid during the callback only.
  */
 #include "base/err.h"
+#include "model/ranges.h"
 #include "model/state.h"
 #include "model/task.h"
 
@@ -98,9 +99,6 @@ struct verdict_row {
 };
 
 /* ---- reading ---------------------------------------------------------------------------- */
-
-struct range { int64_t first, last; };
-struct ranges { struct range *p; size_t n; }; /* n == 0: all; sorted, not overlapping */
 
 struct task_filter {
 	struct ranges ranges;
