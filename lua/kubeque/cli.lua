@@ -1,0 +1,187 @@
+-- The command line: finds the command, parses its options, runs it, prints what went wrong.
+--
+-- main(argv) returns the exit status. A command is a file lua/commands/NAME.lua that returns
+--
+--   { name =, summary =, usage =, description =, options = {...}, args = {{"JOB"}, ...} or
+--     words = true, run = function(opt, args, ctx) ... end }
+--
+-- run returns an exit status (nil: 0), or `nil, message, code`. `ctx` has
+--   ctx.name, ctx.opt        command and its options
+--   ctx.config               resolved configuration (kubeque.config), read when first used
+--   ctx:session(options)     opens the store for kubeque.queue and the others, once
+--   ctx.quiet, ctx.plain     common options
+
+local fault = require "kubeque.fault"
+local options = require "kubeque.options"
+
+local M = {}
+
+-- Every command, as `help` groups them.
+M.groups = {
+  { title = "Run", "sub", "retry", "watch", "kill", "reset" },
+  { title = "Look", "status", "list", "logs", "explain", "nodes", "du" },
+  { title = "Results and data", "fetch", "listparams", "dumpjob", "shell", "clean" },
+  { title = "Nodes", "addnodes", "consume" },
+  { title = "About kubeque", "config", "validate", "version", "help" },
+}
+
+-- Names people bring from elsewhere.
+local aliases = {
+  cancel = { "kill", hint = "cancel is called kill here: kubeque kill" },
+  cat = { "logs", hint = "cat is called logs here: kubeque logs" },
+  wait = { "status", "--wait", hint = "wait is called status --wait here: kubeque status --wait" },
+}
+
+function M.load(name)
+  return require("commands." .. name)
+end
+
+function M.names()
+  local names = {}
+  for _, group in ipairs(M.groups) do
+    table.move(group, 1, #group, #names + 1, names)
+  end
+  return names
+end
+
+local known
+
+local function is_command(name)
+  if not known then
+    known = {}
+    for _, n in ipairs(M.names()) do
+      known[n] = true
+    end
+  end
+  return known[name]
+end
+
+local Context = {}
+
+---Opens the store once; `create = false` (reading commands) leaves a machine without one alone.
+function Context:session(opts)
+  if not rawget(self, "opened") then
+    require("kubeque.config").open(self.config, opts)
+    self.opened = true
+  end
+  return self
+end
+
+function Context.__index(self, key)
+  if key == "config" then
+    local config = require("kubeque.config").resolve { file = self.opt.config }
+    self.config = config
+    return config
+  end
+  return Context[key]
+end
+
+local function print_error(name, message)
+  kubeque.log.error((name and "kubeque " .. name or "kubeque") .. ": " .. message)
+end
+
+---Turns what a command raised into one line and an exit status.
+local function failed(name, value, trace)
+  local f = fault.of(value)
+  if f then
+    if f.message and f.message ~= "" then
+      print_error(name, f.message)
+    end
+    return f.exit or fault.exit_code(f.code)
+  end
+  local text = tostring(value)
+  if trace then
+    print_error(name, text)
+  else
+    print_error(name, (text:gsub("\nstack traceback:.*", ""):gsub("\n", " ")))
+  end
+  return 7
+end
+
+---Message handler: keeps faults as they are, adds a trace to the rest under --debug.
+local function handler(trace)
+  return function(value)
+    if fault.of(value) or not trace then
+      return value
+    end
+    return debug.traceback(tostring(value), 2)
+  end
+end
+
+local function prepare(opt)
+  if opt.debug then
+    kubeque.log.level("debug")
+  end
+end
+
+local function run(command, opt, args)
+  local ctx = setmetatable({ name = command.name, opt = opt, quiet = opt.quiet or false,
+    plain = opt.plain or false }, Context)
+  local ok, code, message, kind = xpcall(command.run, handler(opt.debug), opt, args, ctx)
+  if not ok then
+    return failed(command.name, code, opt.debug)
+  end
+  if code == nil and message then
+    print_error(command.name, message)
+    return fault.exit_code(kind)
+  end
+  return code or 0
+end
+
+local function find(argv, at)
+  local name = argv[at]
+  local alias = aliases[name]
+  if alias then
+    kubeque.log.info(alias.hint)
+    local words = table.move(alias, 2, #alias, 1, {})
+    table.move(argv, at + 1, #argv, #words + 1, words)
+    return M.load(alias[1]), words
+  end
+  if not is_command(name) then
+    local near = options.nearest(name, M.names())
+    return nil, near and ('unknown command "%s" (did you mean %s?)'):format(name, near)
+      or ('unknown command "%s" (see: kubeque help)'):format(name)
+  end
+  return M.load(name), table.move(argv, at + 1, #argv, 1, {})
+end
+
+---Runs one command line (without the program's name). Returns the exit status.
+function M.main(argv)
+  local first, why, at = options.parse({}, argv, 1, true)
+  if not first then
+    print_error(nil, why)
+    return 2
+  end
+  if first.version then
+    return run(M.load("version"), first, {})
+  elseif first.help then
+    return run(M.load("help"), first, { argv[at] })
+  elseif not argv[at] then
+    io.stderr:write(require("kubeque.help").overview(M.groups, M.load))
+    return 2
+  end
+  local command, words = find(argv, at)
+  if not command then
+    print_error(nil, words)
+    return 2
+  end
+  local opt, args = options.parse(command, words)
+  if not opt then
+    print_error(command.name, args)
+    return 2
+  end
+  for key, value in pairs(first) do
+    if opt[key] == nil then
+      opt[key] = value
+    end
+  end
+  prepare(opt)
+  if opt.help then
+    return run(M.load("help"), opt, { command.name })
+  elseif opt.version then
+    return run(M.load("version"), opt, {})
+  end
+  return run(command, opt, args)
+end
+
+return M
