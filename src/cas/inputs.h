@@ -23,9 +23,9 @@
 #include "cas/cas.h"
 #include "cas/hash_cache.h"
 
-struct inputs;
+struct input_set;
 
-struct input {
+struct input_file {
 	const char *dst;  /* relative, normalised, UTF-8 */
 	const char *src;  /* as a user would write it; the URL for a url */
 	const char *spec; /* the SPEC it came from */
@@ -40,40 +40,41 @@ struct inputs_options {
 	const char *const *exclude; /* --push-exclude globs, NULL-terminated; borrowed */
 };
 
-struct inputs *inputs_new(const struct inputs_options *o);
-void inputs_free(struct inputs *in);
+struct input_set *inputs_new(const struct inputs_options *o);
+void inputs_free(struct input_set *in);
 
 /*
  * A SPEC of -u (`file`, `dir`, `src:dst`, `@list`, a pattern, `gs://...`). *id (may be NULL) is the
  * number of the spec for inputs_of_spec(). The same text twice in a pool gives the same number.
  */
-int inputs_add(struct inputs *in, const char *spec, size_t *id, struct err *err);
+int inputs_add(struct input_set *in, const char *spec, size_t *id, struct err *err);
 /*
  * `^PATH` of a command word: -u PATH that is never split nor expanded. *dst is where it lands
  * (borrowed from `in`): what goes into the command, before --cd is taken into account. A PATH that
  * is not there is refused with the sentence about ^^.
  */
-int inputs_add_word(struct inputs *in, const char *path, size_t *id, const char **dst,
+int inputs_add_word(struct input_set *in, const char *path, size_t *id, const char **dst,
 		    struct err *err);
 
 /* Sorts by destination (bytes) and refuses what collides. No inputs_add() afterwards. Not for a
  * pool (does nothing there). Two files of one destination are compared by content, which reads
  * those (and only those). */
-int inputs_check(struct inputs *in, struct err *err);
+int inputs_check(struct input_set *in, struct err *err);
 /* One task's own specs of `pool` against each other and against the checked `common` (may be
  * NULL). */
-int inputs_check_task(const struct inputs *common, const struct inputs *pool, const size_t *ids,
-		      size_t n, struct err *err);
+int inputs_check_task(const struct input_set *common, const struct input_set *pool,
+		      const size_t *ids, size_t n, struct err *err);
 
-size_t inputs_count(const struct inputs *in);
-int64_t inputs_bytes(const struct inputs *in);
-const struct input *inputs_at(const struct inputs *in, size_t i); /* checked: in order of dst */
+size_t inputs_count(const struct input_set *in);
+int64_t inputs_bytes(const struct input_set *in);
+/* Checked: in order of dst. */
+const struct input_file *inputs_at(const struct input_set *in, size_t i);
 /* The inputs of one spec, in order of dst: their number, *out the first (borrowed). Pool only. */
-size_t inputs_of_spec(const struct inputs *in, size_t id, const struct input **out);
+size_t inputs_of_spec(const struct input_set *in, size_t id, const struct input_file **out);
 /* The input that provides this destination, or NULL; checked, not for a pool. */
-const struct input *inputs_find(const struct inputs *in, const char *dst);
+const struct input_file *inputs_find(const struct input_set *in, const char *dst);
 /* True when some input lies at or below this directory. */
-bool inputs_have_dir(const struct inputs *in, const char *dir);
+bool inputs_have_dir(const struct input_set *in, const char *dir);
 
 enum inputs_event {
 	INPUTS_PRESENT,  /* Already in CAS cache, skipping upload of F */
@@ -95,10 +96,10 @@ struct inputs_store {
 				     * inputs and for a dry run */
 	int64_t uploaded_files, uploaded_bytes, present_files, present_bytes;
 };
-int inputs_store(struct inputs *in, struct inputs_store *s, struct err *err);
+int inputs_store(struct input_set *in, struct inputs_store *s, struct err *err);
 
 /* The JSON object of one input, as in the inputs object and in chunks, without a newline. */
-void input_json(struct buf *out, const struct input *in);
+void input_json(struct buf *out, const struct input_file *in);
 
 /* "a//./b" -> "a/b" into out; false: empty, absolute, climbs, not UTF-8 or holds a NUL. */
 bool input_path_normal(const char *path, struct buf *out);
