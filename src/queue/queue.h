@@ -45,18 +45,29 @@ enum bind_result { BIND_DONE = 1, BIND_TAKEN = 0, BIND_HELD = 2, BIND_GONE = 3 }
 
 /* ---- claiming --------------------------------------------------------------------------- */
 
-/* One ask of `claim`: how many tasks of this class of this job the node wants now (0: none fit).
- * `left` is how many may still be claimed in this call. Must be quick, and must not touch the
- * queue. When tasks are then found, `took` tells how many, so that the room shrinks. */
+/*
+ * One ask of `claim`. The callbacks run inside the transaction, in this order: `others` once, then
+ * for each class of each job that has claimable tasks `want` and, when tasks were found, `took`;
+ * `memory` at the end, when something was claimed. They must be quick and must not touch the
+ * queue. `others` may be called again: then everything begins anew and what an earlier `took`
+ * counted is void.
+ */
 struct claim_request {
 	const char *node;
 	uint64_t op;
+	int64_t seq; /* how many claims of this node found something before this one, so that one
+		      * that is delivered late changes nothing; -1: not checked */
 	size_t max;
 	int64_t now; /* wall ms */
-	int64_t memory_free; /* bytes the machine has for all its nodes; INT64_MAX: not shared */
 	void *ctx;
+	/* Bytes that the other nodes of this machine have set aside; NULL: do not care. */
+	void (*others)(void *ctx, int64_t memory);
+	/* How many tasks of this class of this job the node wants now (0: none fit). `left` is
+	 * how many may be claimed. The job comes without info and secret (NULL). */
 	size_t (*want)(void *ctx, const struct job *job, int class, size_t left);
 	void (*took)(void *ctx, const struct job *job, int class, size_t count);
+	/* Bytes this node has set aside now, for its row; NULL: as it was. */
+	int64_t (*memory)(void *ctx);
 };
 
 struct claimed {
@@ -66,7 +77,8 @@ struct claimed {
 
 struct claim_reply {
 	int64_t next_due;  /* earliest due of a delayed task that was seen; INT64_MAX: none */
-	bool pending_left; /* claimable tasks were seen that did not fit this node now */
+	bool pending_left; /* claimable tasks were seen that this node did not want, or that did
+			    * not fit into max; those held back by max_running do not count */
 };
 
 /* ---- finishing -------------------------------------------------------------------------- */
@@ -78,10 +90,12 @@ struct outcome {
 	bool success;      /* 2 -> 7, else 2 -> 3 */
 	struct attempt a;  /* borrowed */
 	enum answer answer; /* out */
+	bool over;          /* out: this commit ended the job (set for one row of the job) */
 };
 
 struct release {
 	int64_t job, n, v;
+	bool started;       /* its program had begun: an attempt is recorded */
 	enum answer answer; /* out */
 };
 
@@ -96,6 +110,7 @@ struct verdict_row {
 	const char *reason;
 	const char *note;      /* goes into attempt.verdict */
 	enum answer answer;    /* out */
+	bool over;             /* out: as in struct outcome */
 };
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -158,7 +173,8 @@ struct queue_ops {
 	/* Removes a job that is still `submitting`, rows and all. */
 	int (*submit_abort)(struct queue *q, int64_t born, struct err *err);
 
-	/* 1 found, 0 none. The caller releases *out. By id: open, killing or over ones. */
+	/* 1 found, 0 none. The caller releases *out. By id: open, killing or over ones. By uid:
+	 * any. Last: the one this user bound last, of those in sight. */
 	int (*job_by_id)(struct queue *q, const char *id, struct job *out, struct err *err);
 	int (*job_get)(struct queue *q, int64_t born, struct job *out, struct err *err);
 	int (*job_last)(struct queue *q, const char *user, struct job *out, struct err *err);
@@ -170,9 +186,12 @@ struct queue_ops {
 		     void *ctx, struct err *err);
 	int (*attempts)(struct queue *q, int64_t job, int64_t n, attempt_fn fn, void *ctx,
 			struct err *err);
-	/* The accepted attempt, or else the last one that ended: 1 found, 0 none. */
+	/* Attempt k; k == 0: the accepted one, or else the last one there is: 1 found, 0 none. */
 	int (*attempt_get)(struct queue *q, int64_t job, int64_t n, int64_t k, struct attempt *out,
 			   struct err *err);
+	/* Accepted attempts that ended within `window_ms` before the newest end of all. */
+	int (*recent)(struct queue *q, int64_t window_ms, attempt_fn fn, void *ctx,
+		      struct err *err);
 	/* Count by label, O(labels); open tasks count as "pending" and "claimed". */
 	int (*counts)(struct queue *q, int64_t job, count_fn fn, void *ctx, struct err *err);
 	int (*nodes)(struct queue *q, const char *cluster, node_fn fn, void *ctx, struct err *err);
@@ -180,13 +199,16 @@ struct queue_ops {
 	int (*held)(struct queue *q, const char *node, task_fn fn, void *ctx, struct err *err);
 	int (*events)(struct queue *q, int64_t job, int64_t after, event_fn fn, void *ctx,
 		      struct err *err);
+	/* e->seq is given by the queue; e->t 0: now. The last 20,000 events are kept. */
 	int (*event_add)(struct queue *q, const struct event *e, struct err *err);
 	/* A number that moves when another handle or process committed something. */
 	int64_t (*change)(struct queue *q);
+	/* Random name of this queue, for ever the same: 32 hex digits. */
+	const char *(*uuid)(struct queue *q);
 
 	/* ---- nodes ---- */
 
-	/* Inserts a live node. With info.first true it is refused (returns 0) while another
+	/* Inserts a live node. With `first` it is refused (returns 0) while another
 	 * first node of this cluster is live; 1 when it stands. */
 	int (*node_register)(struct queue *q, const struct node *n, bool first, uint64_t op,
 			     struct err *err);
@@ -213,17 +235,23 @@ struct queue_ops {
 	 * lost, gone). Returns how many. */
 	int (*claim)(struct queue *q, const struct claim_request *req, struct claimed *out,
 		     struct claim_reply *reply, struct err *err);
-	/* CLAIMED -> PENDING for tasks that were not run to an end; `cause` is RELEASED or
-	 * PREEMPTED and counts as free. */
+	/* CLAIMED -> PENDING for tasks that were not run to an end; `cause` is RELEASED (counts
+	 * for nothing) or PREEMPTED (counts as free). `memory`: bytes the node still has set aside
+	 * afterwards, for its row; -1: as it was. */
 	int (*release)(struct queue *q, const char *node, enum cause cause, struct release *r,
-		       size_t n, uint64_t op, struct err *err);
+		       size_t n, int64_t memory, uint64_t op, struct err *err);
 	/* Stores outcomes: each at its version, each accepted or refused by itself, in one commit.
-	 * The task of a job that is being killed is refused. */
-	int (*finish)(struct queue *q, const char *node, struct outcome *o, size_t n, uint64_t op,
-		      struct err *err);
+	 * The task of a job that is being killed is refused. `memory` as above. */
+	int (*finish)(struct queue *q, const char *node, struct outcome *o, size_t n,
+		      int64_t memory, uint64_t op, struct err *err);
 	/* asks + 1 of an ENDED task before its hook is asked again; 1, or 0: moved on or at 2. */
 	int (*ask_again)(struct queue *q, int64_t job, int64_t n, int64_t *v, uint64_t op,
 			 struct err *err);
+	/* Applies verdicts, each at its version, in one commit. COMPLETE accepts the attempt; FAIL
+	 * does, too, when a result was staged (result_sha256), so that its output is published.
+	 * LOSE and LOSE_FAIL need the task's node to be lost; LOSE becomes LOSE_FAIL with label
+	 * failed(lost) at the LOST_MAX-th time. Everything is refused unless the job is open. A
+	 * 33rd class is not made: the task keeps the one it has. */
 	int (*verdict)(struct queue *q, struct verdict_row *r, size_t n, uint64_t op,
 		       struct err *err);
 
@@ -262,7 +290,8 @@ struct queue_sqlite_options {
 	int64_t busy_ms;  /* how long to wait for the write lock; 0: 30,000 */
 	bool create;
 	bool read_only;   /* reading commands; no migration */
-	const char *home; /* directory of the nodes' lock files, to identify a stuck lock holder */
+	int64_t lease_ms; /* a registered node that holds the write lock so long is killed; 0: 10,000 */
+	bool fast;        /* never waits for the disk (tests, simulators): no durability at all */
 };
 struct queue *queue_sqlite_open(const struct queue_sqlite_options *o, struct err *err);
 

@@ -61,6 +61,11 @@ static inline int queue_attempt_get(struct queue *q, int64_t job, int64_t n, int
 {
 	return q->ops->attempt_get(q, job, n, k, out, err);
 }
+static inline int queue_recent(struct queue *q, int64_t window_ms, attempt_fn fn, void *ctx,
+	struct err *err)
+{
+	return q->ops->recent(q, window_ms, fn, ctx, err);
+}
 static inline int queue_counts(struct queue *q, int64_t job, count_fn fn, void *ctx, struct
 	err *err)
 {
@@ -88,6 +93,10 @@ static inline int queue_event_add(struct queue *q, const struct event *e, struct
 static inline int64_t queue_change(struct queue *q)
 {
 	return q->ops->change(q);
+}
+static inline const char *queue_uuid(struct queue *q)
+{
+	return q->ops->uuid(q);
 }
 static inline int queue_node_register(struct queue *q, const struct node *n, bool first,
 	uint64_t op, struct err *err)
@@ -124,14 +133,14 @@ static inline int queue_claim(struct queue *q, const struct claim_request *req, 
 	return q->ops->claim(q, req, out, reply, err);
 }
 static inline int queue_release(struct queue *q, const char *node, enum cause cause, struct
-	release *r, size_t n, uint64_t op, struct err *err)
+	release *r, size_t n, int64_t memory, uint64_t op, struct err *err)
 {
-	return q->ops->release(q, node, cause, r, n, op, err);
+	return q->ops->release(q, node, cause, r, n, memory, op, err);
 }
 static inline int queue_finish(struct queue *q, const char *node, struct outcome *o, size_t n,
-	uint64_t op, struct err *err)
+	int64_t memory, uint64_t op, struct err *err)
 {
-	return q->ops->finish(q, node, o, n, op, err);
+	return q->ops->finish(q, node, o, n, memory, op, err);
 }
 static inline int queue_ask_again(struct queue *q, int64_t job, int64_t n, int64_t *v,
 	uint64_t op, struct err *err)
