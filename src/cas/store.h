@@ -56,6 +56,11 @@ struct store_ops {
 	 * key of its sha256 (cas_key()) and gives that in hex. What is stored is what was hashed.
 	 * 1 stored, 0 it was there (its time is renewed). ERR_CONFLICT: it changed meanwhile. */
 	int (*put_content)(struct store *s, int fd, char *hex, int64_t *size, struct err *err);
+	/* A read-only hard link of an object at dirfd/path, for inputs too large to copy. 1, 0 no
+	 * such object; ERR_USAGE where the store or the file systems cannot. */
+	int (*link)(struct store *s, const char *key, int dirfd, const char *path, struct err *err);
+	/* Everything put through this handle survives a power cut after this. */
+	int (*sync)(struct store *s, struct err *err);
 	/* Removes what writers that died left half done; *count how many. */
 	int (*sweep)(struct store *s, int64_t *count, struct err *err);
 	void (*close)(struct store *s);
@@ -103,6 +108,15 @@ static inline int store_put_content(struct store *s, int fd, char *hex, int64_t 
 				    struct err *err)
 {
 	return s->ops->put_content(s, fd, hex, size, err);
+}
+static inline int store_link(struct store *s, const char *key, int dirfd, const char *path,
+			     struct err *err)
+{
+	return s->ops->link(s, key, dirfd, path, err);
+}
+static inline int store_sync(struct store *s, struct err *err)
+{
+	return s->ops->sync(s, err);
 }
 static inline int store_sweep(struct store *s, int64_t *count, struct err *err)
 {

@@ -1,0 +1,270 @@
+/* Content-addressed storage over a store. */
+#include "cas/cas.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "sys/file.h"
+#include "sys/hash.h"
+
+#define PINS ".pins/"
+enum { PIN_KEY_SIZE = sizeof(PINS) + SHA256_HEX_SIZE };
+
+struct cas {
+	struct store *store;
+};
+
+struct cas *cas_take_store(struct store *s)
+{
+	struct cas *c = xcalloc(1, sizeof(*c));
+
+	c->store = s;
+	return c;
+}
+
+struct cas *cas_open_dir(const char *dir, bool create, struct err *err)
+{
+	struct store *s = store_files_open(dir, create, err);
+
+	return s ? cas_take_store(s) : NULL;
+}
+
+void cas_close(struct cas *c)
+{
+	if (!c)
+		return;
+	store_close(c->store);
+	free(c);
+}
+
+struct store *cas_store(struct cas *c)
+{
+	return c->store;
+}
+
+bool cas_hash_valid(const char *hex)
+{
+	return hash_is_hex(hex);
+}
+
+void cas_key(char *key, const char *hex)
+{
+	memcpy(key, hex, 2);
+	key[2] = '/';
+	memcpy(key + 3, hex + 2, SHA256_HEX_SIZE - 2);
+}
+
+/* The key of a hash that came from outside. */
+static int key_of(char *key, const char *hex, struct err *err)
+{
+	if (!cas_hash_valid(hex))
+		return err_set(err, ERR_USAGE, "%.80s is no sha256 in hex", hex);
+	cas_key(key, hex);
+	return 0;
+}
+
+/* ---- putting ---------------------------------------------------------------------------- */
+
+int cas_put_bytes(struct cas *c, const void *p, size_t n, char *hex, struct err *err)
+{
+	struct store_source src = { .p = p, .n = n, .fd = -1 };
+	char key[CAS_KEY_SIZE];
+
+	hash_mem(p, n, hex);
+	cas_key(key, hex);
+	return store_put(c->store, key, &src, err);
+}
+
+int cas_put_fd(struct cas *c, int fd, const char *path, char *hex, int64_t *size, struct err *err)
+{
+	int ret = store_put_content(c->store, fd, hex, size, err);
+
+	if (ret < 0 && err->code == ERR_CONFLICT)
+		return err_set(err, ERR_USAGE, "%s changed while it was read: "
+			       "submit again when nothing writes to it", path);
+	return ret < 0 ? err_prefix(err, "%s", path) : ret;
+}
+
+int cas_put_file(struct cas *c, const char *path, char *hex, int64_t *size, struct err *err)
+{
+	/* O_NONBLOCK: a FIFO must not stop us before we see that it is one. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+	int ret = -1;
+
+	if (fd < 0)
+		return err_sys(err, "cannot read %s", path);
+	if (fstat(fd, &st) < 0)
+		err_sys(err, "cannot read %s", path);
+	else if (!S_ISREG(st.st_mode))
+		err_set(err, ERR_USAGE, "%s is no regular file", path);
+	else
+		ret = cas_put_fd(c, fd, path, hex, size, err);
+	close(fd);
+	return ret;
+}
+
+/* ---- looking ---------------------------------------------------------------------------- */
+
+int cas_has(struct cas *c, const char *hex, struct err *err)
+{
+	struct store_stat st;
+	char key[CAS_KEY_SIZE];
+	int64_t age;
+	int ret;
+
+	if (key_of(key, hex, err) < 0)
+		return -1;
+	ret = store_stat(c->store, key, &st, err);
+	if (ret <= 0)
+		return ret;
+	age = clock_wall_ms() - st.mtime / 1000000;
+	if (age >= 0 && age < CAS_TRUST_MS)
+		return 1;
+	return store_touch(c->store, key, err);
+}
+
+int cas_peek(struct cas *c, const char *hex, struct err *err)
+{
+	struct store_stat st;
+	char key[CAS_KEY_SIZE];
+
+	if (key_of(key, hex, err) < 0)
+		return -1;
+	return store_stat(c->store, key, &st, err);
+}
+
+int cas_renew(struct cas *c, const char *hex, struct err *err)
+{
+	char key[CAS_KEY_SIZE];
+
+	if (key_of(key, hex, err) < 0)
+		return -1;
+	return store_touch(c->store, key, err);
+}
+
+/* ---- getting ---------------------------------------------------------------------------- */
+
+/* An object whose bytes are not what its name says would make every later put of the right bytes
+ * a no-op, so it goes. */
+static int damaged(struct cas *c, const char *key, const char *hex, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+
+	store_remove(c->store, key, NULL, &ignored);
+	cas_unpin_all(c, &ignored);
+	return err_set(err, ERR_IO, "object %s of the CAS was damaged and is removed: "
+		       "submit its file again", hex);
+}
+
+int cas_get(struct cas *c, const char *hex, size_t limit, struct buf *out, struct err *err)
+{
+	char key[CAS_KEY_SIZE], got[SHA256_HEX_SIZE];
+	size_t before = out->n;
+	int ret;
+
+	if (key_of(key, hex, err) < 0)
+		return -1;
+	ret = store_get(c->store, key, limit, out, err);
+	if (ret <= 0)
+		return ret;
+	hash_mem(out->p + before, out->n - before, got);
+	if (strcmp(got, hex) == 0)
+		return 1;
+	out->n = before;
+	return damaged(c, key, hex, err);
+}
+
+static int verify_file(struct cas *c, const char *key, const char *hex, int dirfd,
+		       const char *path, struct err *err)
+{
+	char got[SHA256_HEX_SIZE];
+	int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	enum hash_result r;
+
+	if (fd < 0)
+		return err_sys(err, "cannot read %s back", path);
+	r = hash_fd(fd, -1, got, NULL, err);
+	close(fd);
+	if (r == HASH_FAILED)
+		return -1;
+	return r == HASH_OK && strcmp(got, hex) == 0 ? 0 : damaged(c, key, hex, err);
+}
+
+int cas_get_file(struct cas *c, const char *hex, int dirfd, const char *path, unsigned mode,
+		 bool verify, struct err *err)
+{
+	char key[CAS_KEY_SIZE];
+	int ret;
+
+	if (key_of(key, hex, err) < 0)
+		return -1;
+	/* Read back before the mode may forbid it. */
+	ret = store_get_file(c->store, key, dirfd, path, verify ? mode | 0400 : mode, err);
+	if (ret <= 0 || !verify)
+		return ret;
+	if (verify_file(c, key, hex, dirfd, path, err) < 0) {
+		unlinkat(dirfd, path, 0);
+		return -1;
+	}
+	return 1;
+}
+
+/* ---- pins ------------------------------------------------------------------------------- */
+
+static int pin_key(char *key, const char *list, struct err *err)
+{
+	if (!cas_hash_valid(list))
+		return err_set(err, ERR_USAGE, "%.80s is no sha256 in hex", list);
+	memcpy(key, PINS, sizeof(PINS) - 1);
+	memcpy(key + sizeof(PINS) - 1, list, SHA256_HEX_SIZE);
+	return 0;
+}
+
+int cas_pin_renew(struct cas *c, const char *list, struct err *err)
+{
+	char key[PIN_KEY_SIZE];
+
+	if (pin_key(key, list, err) < 0)
+		return -1;
+	return store_touch(c->store, key, err);
+}
+
+int cas_pin(struct cas *c, const char *list, struct err *err)
+{
+	struct store_source src = { .p = "", .n = 0, .fd = -1 };
+	char key[PIN_KEY_SIZE];
+
+	if (pin_key(key, list, err) < 0)
+		return -1;
+	return store_put(c->store, key, &src, err) < 0 ? -1 : 0;
+}
+
+struct pin_list {
+	struct buf keys; /* NUL-separated */
+};
+
+static int note_pin(void *ctx, const char *key, const struct store_stat *st UNUSED)
+{
+	struct pin_list *l = ctx;
+
+	buf_add(&l->keys, key, strlen(key) + 1);
+	return 0;
+}
+
+int cas_unpin_all(struct cas *c, struct err *err)
+{
+	struct pin_list l = { BUF_INIT };
+	int ret = store_list(c->store, PINS, note_pin, &l, err);
+
+	for (size_t i = 0; ret == 0 && i < l.keys.n; i += strlen(l.keys.p + i) + 1)
+		if (store_remove(c->store, l.keys.p + i, NULL, err) < 0)
+			ret = -1;
+	buf_release(&l.keys);
+	return ret;
+}
