@@ -16,7 +16,7 @@ OBJ = $(BUILD)/obj-$(MODE)
 LAYERS = base model sys net queue cas nodes work script cli
 PKGS_STATIC = lua5.4 lua5.4-cjson jansson inih sqlite3
 PKGS = libcrypto
-CPPFLAGS += -D_GNU_SOURCE -Isrc $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS_STATIC) $(PKGS)))
+CPPFLAGS += -D_GNU_SOURCE -iquote src $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS_STATIC) $(PKGS)))
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wvla -Wundef -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings \
 	-Wimplicit-fallthrough -Wnull-dereference -Wdouble-promotion -Werror
