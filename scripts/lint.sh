@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 bad=0
 step() { printf '%s\n' "$*" >&2; }
 
-flags="-D_GNU_SOURCE -Isrc $(pkg-config --cflags lua5.4 | sed 's/-I/-isystem /g')"
+flags="-D_GNU_SOURCE -iquote src $(pkg-config --cflags lua5.4 | sed 's/-I/-isystem /g')"
 
 step "headers compile alone"
 for header in src/*/*.h; do
@@ -23,7 +23,7 @@ find src -name '*.c' -print0 | xargs -0 -P "$(nproc)" -n 4 sh -c \
 	'clang-tidy --quiet "$@" -- '"$flags"' -std=gnu11 2>/dev/null' tidy || bad=1
 step "cppcheck"
 cppcheck --quiet --enable=warning,performance,portability --library=posix --library=gnu --inline-suppr \
-	--error-exitcode=1 --std=c11 -j "$(nproc)" -D_GNU_SOURCE -Isrc \
+	--error-exitcode=1 --std=c11 -j "$(nproc)" -D_GNU_SOURCE -iquote src \
 	--suppress=missingIncludeSystem --suppress=unknownMacro src || bad=1
 step "luacheck"
 luacheck --quiet lua tests/lua examples 2>/dev/null || { luacheck lua || true; bad=1; }
