@@ -48,6 +48,21 @@ endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 ARCHIVES = $(foreach l,$(LAYERS),$(if $(call srcs,$(l)),$(OBJ)/lib$(l).a))
 
+# The Lua scripts, compiled in: scripts/embed.lua.
+LUA = lua5.4
+LUA_FILES = $(sort $(shell find lua -name '*.lua'))
+LUA_SET = $(OBJ)/gen/lua_set
+$(OBJ)/libscript.a: $(LUA_SET).o
+$(LUA_SET).c: scripts/embed.lua $(LUA_FILES) $(LUA_SET).list
+	$(Q)$(LUA) scripts/embed.lua $(@D) $(LUA_FILES)
+$(LUA_SET).list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LUA_FILES)' | cmp -s - $@ || echo '$(LUA_FILES)' > $@
+FORCE:
+
+$(LUA_SET).o: $(LUA_SET).c
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -105,5 +120,5 @@ clean:
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all clean tests-c demo test bench lint install help
+.PHONY: all clean tests-c demo test bench lint install help FORCE
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

@@ -1,0 +1,54 @@
+#include "script/libs.h"
+
+#include <lua-cjson.h>
+
+#include "base/base.h"
+
+static const struct {
+	const char *name;
+	void (*open)(lua_State *L);
+} libs[] = {
+#define LIB_ENTRY(name) { #name, lib_##name },
+	LIBS(LIB_ENTRY)
+};
+
+void libs_open(lua_State *L)
+{
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+	lua_pushcfunction(L, luaopen_cjson);
+	lua_setfield(L, -2, "cjson");
+	lua_pop(L, 1);
+
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+	lua_newtable(L);
+	for (size_t i = 0; i < ARRAY_SIZE(libs); i++)
+		libs[i].open(L);
+	lua_pushvalue(L, -1);
+	lua_setfield(L, -3, "kubeque");
+	lua_setglobal(L, "kubeque");
+	lua_pop(L, 1);
+}
+
+void script_lib(lua_State *L, const char *name, const luaL_Reg *reg)
+{
+	lua_newtable(L);
+	luaL_setfuncs(L, reg, 0);
+	lua_setfield(L, -2, name);
+}
+
+void script_metatable(lua_State *L, const char *name, const luaL_Reg *methods,
+		      lua_CFunction close)
+{
+	if (luaL_newmetatable(L, name)) {
+		lua_newtable(L);
+		luaL_setfuncs(L, methods, 0);
+		lua_setfield(L, -2, "__index");
+		lua_pushcfunction(L, close);
+		lua_setfield(L, -2, "__gc");
+		lua_pushcfunction(L, close);
+		lua_setfield(L, -2, "__close");
+		lua_pushliteral(L, "kubeque");
+		lua_setfield(L, -2, "__metatable");
+	}
+	lua_pop(L, 1);
+}

@@ -1,0 +1,32 @@
+#ifndef SCRIPT_LIBS_H
+#define SCRIPT_LIBS_H
+/*
+ * The bindings: one file lib_X.c a domain, each with a luaL_Reg table and a function lib_X(L) that
+ * adds to the table `kubeque` on top of the stack ([-0, +0], raises), usually by script_lib().
+ * To add one: a line in LIBS. A binding has no logic: check the arguments, call C, push.
+ */
+#include <lauxlib.h>
+#include <lua.h>
+
+#define LIBS(X) \
+	X(json) \
+	X(log) \
+	X(session) \
+	X(term) \
+	X(time)
+
+#define LIB_DECLARE(name) void lib_##name(lua_State *L);
+LIBS(LIB_DECLARE)
+
+/* raises. Makes the global `kubeque` with every library. */
+void libs_open(lua_State *L);
+
+/* raises. kubeque[name] = a table of these functions; `kubeque` is on top and stays there. */
+void script_lib(lua_State *L, const char *name, const luaL_Reg *reg);
+
+/* raises. [-0, +0] A metatable "kubeque.X" for userdata: methods by __index, `close` as __gc and
+ * __close (it must accept an object that is closed or was never filled). */
+void script_metatable(lua_State *L, const char *name, const luaL_Reg *methods,
+		      lua_CFunction close);
+
+#endif

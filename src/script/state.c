@@ -1,0 +1,168 @@
+#include "script/state.h"
+
+#include <string.h>
+
+#include "base/base.h"
+#include "script/call.h"
+#include "script/embed.h"
+#include "script/libs.h"
+#include "script/session.h"
+
+static void *script_alloc(void *ud, void *p, size_t old, size_t size)
+{
+	struct script *s = ud;
+	void *q;
+
+	if (!p)
+		old = 0; /* then it is a type, not a size */
+	if (size == 0) {
+		free(p);
+		s->used -= old;
+		return NULL;
+	}
+	if (size > old) {
+		if (s->cap && s->used - old + size > s->cap)
+			return NULL;
+		if (s->fail_at > 0 && --s->fail_at == 0)
+			return NULL;
+	}
+	q = realloc(p, size);
+	if (!q)
+		return NULL;
+	s->used += size - old;
+	return q;
+}
+
+/* Only an error outside of any protected call gets here: a bug. */
+static int script_panic(lua_State *L)
+{
+	const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "?";
+
+	(void)fprintf(stderr, "kubeque: unprotected Lua error: %s\n", text);
+	return 0;
+}
+
+struct script *script_new(size_t cap)
+{
+	struct script *s = xcalloc(1, sizeof(*s));
+
+	s->cap = cap;
+	s->L = lua_newstate(script_alloc, s);
+	if (!s->L) {
+		free(s);
+		return NULL;
+	}
+	*(struct script **)lua_getextraspace(s->L) = s;
+	lua_atpanic(s->L, script_panic);
+	return s;
+}
+
+void script_free(struct script *s)
+{
+	if (!s)
+		return;
+	s->fail_at = 0;
+	lua_close(s->L);
+	session_free(s->session);
+	free(s);
+}
+
+bool script_load_embedded(lua_State *L, const char *path)
+{
+	const struct embedded *e = embedded_find(path);
+	const char *name;
+
+	if (!e)
+		return false;
+	name = lua_pushfstring(L, "@%s.lua", path);
+	if (luaL_loadbufferx(L, e->code, e->code_n, name, "b") != LUA_OK)
+		lua_error(L);
+	lua_remove(L, -2);
+	return true;
+}
+
+/*
+ * The searcher of `require`: "kubeque.options" is kubeque/options.lua of the compiled-in set, else
+ * the C library kubeque.options if there is one; "builtin.kubeque.options" is always the former.
+ */
+static int search_embedded(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1), *path;
+
+	if (strncmp(name, "builtin.", 8) == 0)
+		name += 8;
+	path = luaL_gsub(L, name, ".", "/");
+	if (script_load_embedded(L, path)) {
+		lua_pushstring(L, path);
+		return 2;
+	}
+	lua_pushfstring(L, "no script '%s' is part of kubeque", path);
+	return 1;
+}
+
+static int load_field(lua_State *L)
+{
+	lua_pushvalue(L, lua_upvalueindex(1));
+	return 1;
+}
+
+static int search_field(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+
+	if (strncmp(name, "kubeque.", 8) == 0) {
+		lua_getglobal(L, "kubeque");
+		if (lua_getfield(L, -1, name + 8) == LUA_TTABLE) {
+			lua_pushcclosure(L, load_field, 1);
+			lua_pushstring(L, name);
+			return 2;
+		}
+	}
+	return 0;
+}
+
+/* Scripts come from the compiled-in set; the search on disk is empty until a user adds to it. */
+static void set_searchers(lua_State *L)
+{
+	lua_getglobal(L, "package");
+	lua_pushliteral(L, "");
+	lua_setfield(L, -2, "path");
+	lua_pushliteral(L, "");
+	lua_setfield(L, -2, "cpath");
+	lua_getfield(L, -1, "searchers");
+	for (lua_Integer i = luaL_len(L, -1); i >= 2; i--) {
+		lua_geti(L, -1, i);
+		lua_seti(L, -2, i + 2);
+	}
+	lua_pushcfunction(L, search_embedded);
+	lua_seti(L, -2, 2);
+	lua_pushcfunction(L, search_field);
+	lua_seti(L, -2, 3);
+	lua_pop(L, 2);
+}
+
+static int host_body(lua_State *L)
+{
+	lua_pushboolean(L, 1);
+	lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV"); /* LUA_PATH and the like mean nothing */
+	luaL_openlibs(L);
+	set_searchers(L);
+	libs_open(L);
+	return 0;
+}
+
+struct script *script_host_new(struct err *err)
+{
+	struct script *s = script_new(0);
+
+	if (!s) {
+		err_set(err, ERR_SCRIPT, "not enough memory for Lua");
+		return NULL;
+	}
+	lua_pushcfunction(s->L, host_body);
+	if (script_call(s->L, 0, 0, err) < 0) {
+		script_free(s);
+		return NULL;
+	}
+	return s;
+}

@@ -1,0 +1,48 @@
+#ifndef SCRIPT_STATE_H
+#define SCRIPT_STATE_H
+/*
+ * A Lua state and what belongs to it: the allocator with its cap, the clock budget of the call
+ * that runs, and the session (which queue and stores the bindings work on).
+ *
+ * Functions marked "raises" may leave by longjmp (a Lua error): their caller holds no C resource
+ * and runs under script_call() or lua_pcall().
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#include "base/err.h"
+
+struct session;
+
+struct script {
+	lua_State *L;
+	size_t used;        /* bytes allocated now */
+	size_t cap;         /* more than this is "not enough memory"; 0: no cap */
+	int64_t fail_at;    /* tests: the how manieth allocation from now fails; 0: none */
+	int64_t deadline;   /* clock_mono_ns() after which the count hook raises; 0: none */
+	bool sandbox;       /* a policy's state: no kubeque table but the pure part */
+	struct session *session; /* NULL until the first use */
+};
+
+/* A state without any library; its script is at lua_getextraspace. NULL: no memory. */
+struct script *script_new(size_t cap);
+/* A state for commands and recipes: standard libraries, `require` over the compiled-in set, the
+ * global `kubeque`. NULL with err set. */
+struct script *script_host_new(struct err *err);
+void script_free(struct script *s); /* accepts NULL */
+
+static inline struct script *script_of(lua_State *L)
+{
+	return *(struct script **)lua_getextraspace(L);
+}
+
+/* raises. Compiles the script of the compiled-in set that has this path ("commands/status") and
+ * leaves the function on the stack; returns false and leaves nothing when there is none. */
+bool script_load_embedded(lua_State *L, const char *path);
+
+#endif
