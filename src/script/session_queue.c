@@ -13,7 +13,6 @@ struct queue *session_queue(lua_State *L, struct err *err)
 		char *path = xasprintf("%s/queue.db", s->home);
 		struct queue_sqlite_options o = {
 			.path = path, .create = s->create, .read_only = s->read_only,
-			.home = s->home,
 		};
 
 		s->queue = queue_sqlite_open(&o, err);
