@@ -8,7 +8,8 @@
 -- run returns an exit status (nil: 0), or `nil, message, code`. `ctx` has
 --   ctx.name, ctx.opt        command and its options
 --   ctx.config               resolved configuration (kubeque.config), read when first used
---   ctx:session(options)     opens the store for kubeque.queue and the others, once
+--   ctx:session(options)     opens the store for kubeque.queue and the others, once: true, or
+--                            false when there is none ({create = true} makes it)
 --   ctx.quiet, ctx.plain     common options
 
 local fault = require "kubeque.fault"
@@ -58,13 +59,13 @@ end
 
 local Context = {}
 
----Opens the store once; `create = false` (reading commands) leaves a machine without one alone.
+---Opens the store once (options: kubeque.store). False when there is none and `create` was not
+---asked: reading commands leave a machine without a store alone.
 function Context:session(opts)
   if not rawget(self, "opened") then
-    require("kubeque.config").open(self.config, opts)
-    self.opened = true
+    self.opened = require("kubeque.store").open(self.config, opts)
   end
-  return self
+  return self.opened
 end
 
 function Context.__index(self, key)
