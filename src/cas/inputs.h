@@ -56,6 +56,14 @@ int inputs_add(struct input_set *in, const char *spec, size_t *id, struct err *e
 int inputs_add_word(struct input_set *in, const char *path, size_t *id, const char **dst,
 		    struct err *err);
 
+/*
+ * An input as a job file writes it: nothing is split or expanded, `src` may be a gs:// URL. dst
+ * NULL: as for a SPEC without one; else a normalised destination (of a directory: what its files
+ * lie under). `executable`: 1 sets the x bits, 0 clears them, -1: as the source.
+ */
+int inputs_add_file(struct input_set *in, const char *src, const char *dst, int executable,
+		    size_t *id, struct err *err);
+
 /* Sorts by destination (bytes) and refuses what collides. No inputs_add() afterwards. Not for a
  * pool (does nothing there). Two files of one destination are compared by content, which reads
  * those (and only those). */
