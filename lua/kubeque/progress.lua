@@ -1,0 +1,354 @@
+-- Waiting for jobs: what sub, retry, watch and status --wait do until the last task has ended.
+--
+-- wait(ctx, jobs, o) returns an exit status and why it ended ("over", "timeout", "interrupted",
+-- "gone"). o:
+--   show         "all", "any" or "failed": copy the output of ended tasks to stdout
+--   timeout      seconds (--wait-timeout)
+--   start_nodes  false: only say that no node is there, do not start one
+--   done_lines   false: without the closing lines about results
+--
+-- Status lines: on a terminal one live line; else `Tasks:` and `Nodes:` when they changed, at most
+-- one a second in the first ten seconds, then one every ten, and always the last.
+
+local fault = require "kubeque.fault"
+local nodes = require "kubeque.nodes"
+
+local M = {}
+
+local NO_NODE = 10    -- seconds without a node until one is started
+local REDRAW = 0.2    -- seconds between two drawings of the live line
+local SIGNAL_EXIT = { [1] = 129, [2] = 130, [15] = 143 }
+
+local function say(w, text)
+  if not w.ctx.quiet then
+    kubeque.log.info(text)
+  end
+end
+
+---"complete(code=0): 3, pending: 2", sorted by bytes.
+function M.tasks_text(counts)
+  local parts = {}
+  for label, count in pairs(counts) do
+    if count > 0 then
+      parts[#parts + 1] = { label, ("%s: %d"):format(label, count) }
+    end
+  end
+  table.sort(parts, function(a, b) return a[1] < b[1] end)
+  for i, part in ipairs(parts) do
+    parts[i] = part[2]
+  end
+  return parts[1] and table.concat(parts, ", ") or "(no tasks)"
+end
+
+---Is the live line wanted, and may it have colour?
+function M.terminal(ctx)
+  local live = not ctx.plain and not ctx.quiet and kubeque.term.isatty(2)
+    and os.getenv "TERM" ~= "dumb"
+  local no_colour = os.getenv "NO_COLOR"
+  return live, live and (no_colour == nil or no_colour == "")
+end
+
+---Did every task of an ended job succeed?
+function M.succeeded(job)
+  local counts = fault.check(kubeque.queue.counts(job.born))
+  local good = counts["complete(code=0)"] or 0
+  if good == job.n then
+    return true
+  end
+  local bad = fault.check(kubeque.queue.tasks(job.born, { states = { "failed", "killed" },
+    limit = 1 }))
+  return #bad == 0
+end
+
+-- ---- looking ----
+
+---Reads the jobs that are not over and adds up their counts.
+local function look(w)
+  local counts, total, open = {}, 0, false
+  for _, entry in ipairs(w.jobs) do
+    if not entry.over then
+      local job = kubeque.queue.job_by_born(entry.job.born)
+      if not job then
+        w.gone = entry.job.id
+        return
+      end
+      entry.over = job.state == "over"
+      entry.job = job
+      entry.counts = fault.check(kubeque.queue.counts(job.born))
+    end
+    open = open or not entry.over
+    total = total + entry.job.n
+    for label, count in pairs(entry.counts) do
+      counts[label] = (counts[label] or 0) + count
+    end
+  end
+  w.counts, w.total, w.open = counts, total, open
+  w.pending, w.running = counts.pending or 0, counts.claimed or 0
+  w.ended = total - w.pending - w.running
+  w.good = counts["complete(code=0)"] or 0
+end
+
+local function look_at_nodes(w, now)
+  if now < (w.next_nodes or 0) and w.open then
+    return
+  end
+  w.next_nodes = now + 0.25
+  w.by_state, w.live_nodes = nodes.counts(
+    fault.check(kubeque.queue.nodes(w.ctx.config.cluster_name)))
+end
+
+---Tasks a second over the last ten seconds, and the time left at that rate.
+local function measure(w, now)
+  local samples = w.samples
+  local last = samples[#samples]
+  if not last or now - last.t >= 0.5 then
+    samples[#samples + 1] = { t = now, ended = w.ended }
+  end
+  while #samples > 2 and now - samples[2].t >= 10 do
+    table.remove(samples, 1)
+  end
+  local span = now - samples[1].t
+  local done = w.ended - samples[1].ended
+  w.rate = span >= 0.5 and done > 0 and done / span or nil
+  w.left = w.rate and (w.total - w.ended) / w.rate or nil
+end
+
+---Text of a recent failure, for the live line; looked up when there are new ones.
+local function find_failure(w, now)
+  local bad = w.ended - w.good
+  if bad == (w.bad_seen or 0) or now < (w.next_failure or 0) then
+    return
+  end
+  w.bad_seen, w.next_failure = bad, now + 2
+  for _, entry in ipairs(w.jobs) do
+    local list = kubeque.queue.tasks(entry.job.born, { states = { "failed", "killed" },
+      after = entry.failed_at or 0, limit = 100 })
+    local task = list and list[#list]
+    if task then
+      entry.failed_at = task.n
+      w.failure = ("task %d %s"):format(task.n, task.label)
+    end
+  end
+end
+
+-- ---- telling ----
+
+local function draw(w, now)
+  if now < (w.next_draw or 0) then
+    return
+  end
+  w.next_draw = now + REDRAW
+  measure(w, now)
+  find_failure(w, now)
+  kubeque.term.write_line(require("kubeque.live").line({ total = w.total, ended = w.ended,
+    bad = w.ended - w.good, running = w.running, nodes = w.live_nodes, rate = w.rate,
+    left = w.left, failure = w.failure }, kubeque.term.width(), w.colour))
+end
+
+---Prints the two status lines if they changed and it is time.
+local function print_lines(w, now, last)
+  if not last and now < (w.next_lines or 0) then
+    return
+  end
+  local tasks, cluster = M.tasks_text(w.counts), nodes.text(w.by_state)
+  if tasks == w.tasks_line and cluster == w.nodes_line then
+    return
+  end
+  if tasks ~= w.tasks_line then
+    say(w, "Tasks: " .. tasks)
+  end
+  if cluster ~= w.nodes_line then
+    say(w, "Nodes: " .. cluster)
+  end
+  w.tasks_line, w.nodes_line = tasks, cluster
+  w.next_lines = now + (now - w.begun < 10 and 1 or 10)
+end
+
+local function report(w, now, last)
+  if w.live and not last then
+    draw(w, now)
+  else
+    if w.live then
+      kubeque.term.clear()
+    end
+    print_lines(w, now, last)
+  end
+end
+
+local function show(w, now, last)
+  if not w.copiers or not last and now < (w.next_show or 0) then
+    return
+  end
+  local before = kubeque.time.mono()
+  if w.live then
+    kubeque.term.clear()
+  end
+  for _, copy in ipairs(w.copiers) do
+    copy()
+  end
+  kubeque.flush()
+  w.next_show = before + math.max(0.05, 10 * (kubeque.time.mono() - before))
+end
+
+-- ---- nodes ----
+
+---Starts a node when tasks have been waiting without one for a while, or says that none is there.
+local function mind_nodes(w, now)
+  if w.pending == 0 or w.live_nodes > 0 then
+    w.lonely = nil
+    return
+  end
+  w.lonely = w.lonely or now
+  if now - w.lonely < w.patience then
+    return
+  end
+  w.lonely = now
+  w.patience = math.min(300, w.patience * 2)
+  local id = w.jobs[1].job.id
+  if w.o.start_nodes == false then
+    if not w.hinted then
+      say(w, ("No node is running for this job: kubeque addnodes %s 1"):format(id))
+      w.hinted = true
+    end
+    return
+  end
+  say(w, "Adding initial node for cluster")
+  nodes.add(w.ctx, { count = 1, first = true, job = id })
+end
+
+---Looks for dead nodes, as every waiting client does.
+local function reap(w, now)
+  if now < w.next_reap then
+    return
+  end
+  local _, next_look = kubeque.reap { lease = w.ctx.config.lease }
+  w.next_reap = now + math.max(0.5, next_look or w.ctx.config.lease / 3)
+end
+
+-- ---- the loop ----
+
+local function interrupted(w)
+  local id = w.jobs[1].job.id
+  if w.live then
+    kubeque.term.clear()
+  end
+  kubeque.log.info("Interrupted -- Exiting, but your job will continue to run unaffected.")
+  kubeque.log.info(("Watch it: kubeque watch %s   Stop it: kubeque kill %s"):format(id, id))
+  local signal = kubeque.interrupted()
+  return SIGNAL_EXIT[signal] or 130, "interrupted"
+end
+
+local function done(w)
+  local code = 0
+  for _, entry in ipairs(w.jobs) do
+    if w.o.done_lines ~= false then
+      say(w, "Done waiting for job to complete, results written to "
+        .. kubeque.results.dir(entry.job))
+      say(w, ("You can download results via 'kubeque fetch %s'"):format(entry.job.id))
+    end
+    if not M.succeeded(entry.job) then
+      code = 1
+    end
+  end
+  local only = w.jobs[1].job
+  if #w.jobs == 1 and only.n == 1 and not w.copiers and not w.ctx.quiet
+    and kubeque.term.isatty(1) and w.live then
+    require("kubeque.show").last_lines(only, 1, 20)
+  end
+  return code, "over"
+end
+
+---How long to sleep until something has to be looked at again.
+local function pause(w, now)
+  local wait = w.live and REDRAW or 1
+  if w.deadline then
+    wait = math.min(wait, w.deadline - now)
+  end
+  if w.copiers then
+    wait = math.min(wait, math.max(0.05, (w.next_show or 0) - now))
+  end
+  return math.max(0, wait)
+end
+
+---Sleeps until the bell rings or the pause is over. Looks get rarer the longer the job takes (a
+---hundredth of its time, at most 50 ms apart), so that watching never costs what running needs.
+local function sleep(w, now)
+  local gap = math.min(0.05, (now - w.begun) / 100)
+  if gap > 0.002 then
+    kubeque.sleep(gap)
+  end
+  local entry
+  for _, e in ipairs(w.jobs) do
+    if not e.over then
+      entry = e
+      break
+    end
+  end
+  if not w.bell or w.bell_for ~= entry then
+    if w.bell then
+      w.bell:close()
+    end
+    w.bell, w.bell_for = kubeque.watch(entry.job.born), entry
+    return "bell" -- what happened before the bell hung there was not heard
+  end
+  return w.bell and w.bell:wait(pause(w, now)) or kubeque.sleep(math.min(0.1, pause(w, now)))
+end
+
+local function loop(w)
+  while true do
+    local now = kubeque.time.mono()
+    look(w)
+    if w.gone then
+      fault.raisef("not_found", "job %s was removed while it was waited for", w.gone)
+    end
+    look_at_nodes(w, now)
+    report(w, now, not w.open)
+    show(w, now, not w.open)
+    if not w.open then
+      return done(w)
+    elseif w.deadline and now >= w.deadline then
+      kubeque.log.info(("stopped waiting after %s; the job goes on: kubeque watch %s"):format(
+        kubeque.units.format_duration(w.o.timeout), w.jobs[1].job.id))
+      return 4, "timeout"
+    end
+    mind_nodes(w, now)
+    reap(w, now)
+    if sleep(w, now) == "interrupted" or kubeque.interrupted() then
+      return interrupted(w)
+    end
+  end
+end
+
+---Waits until all of `jobs` are over. See the top of this file.
+function M.wait(ctx, jobs, o)
+  local now = kubeque.time.mono()
+  local live, colour = M.terminal(ctx)
+  local w = { ctx = ctx, o = o or {}, jobs = {}, begun = now, samples = {}, patience = NO_NODE,
+    live = live, colour = colour, next_reap = now + 2 }
+  for i, job in ipairs(jobs) do
+    w.jobs[i] = { job = job }
+  end
+  if w.o.timeout and w.o.timeout > 0 then
+    w.deadline = now + w.o.timeout
+  end
+  if w.o.show then
+    w.copiers = {}
+    for i, job in ipairs(jobs) do
+      w.copiers[i] = require("kubeque.show").copier(job, w.o.show)
+    end
+  end
+  say(w, "Waiting for job to terminate")
+  local ok, code, why = xpcall(loop, function(e) return e end, w)
+  if w.bell then
+    w.bell:close()
+  end
+  if w.live then
+    kubeque.term.clear()
+  end
+  if not ok then
+    error(code, 0)
+  end
+  return code, why
+end
+
+return M
