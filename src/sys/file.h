@@ -5,6 +5,7 @@
  * relative to it; every descriptor it makes is O_CLOEXEC. Errors name the path and keep errno in
  * err->sys. Missing files are an answer (0), not an error, where the comment says 1/0/-1.
  */
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +14,9 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+
+/* This header hides the system's of the same name, whose one function is wanted still. */
+int flock(int fd, int operation);
 
 /* ---- opening ---------------------------------------------------------------------------- */
 

@@ -1,0 +1,258 @@
+/* Copying and renaming files and trees: blocks are shared where the file system can. */
+#include "sys/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/base.h"
+
+enum { COPY_CHUNK = 256 * 1024 };
+
+/* By read and write from `at` to the end of the file, or for `left` bytes (-1: all). */
+static int copy_by_hand(int src, int dst, off_t at, off_t left, struct err *err)
+{
+	char *space = xmalloc(COPY_CHUNK);
+	int ret = 0;
+
+	while (left != 0) {
+		size_t want = left < 0 || left > COPY_CHUNK ? COPY_CHUNK : (size_t)left;
+		ssize_t n = pread(src, space, want, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			ret = err_sys(err, "cannot read");
+		if (n <= 0)
+			break;
+		for (ssize_t done = 0; done < n;) {
+			ssize_t k = pwrite(dst, space + done, (size_t)(n - done), at + done);
+
+			if (k < 0 && errno == EINTR)
+				continue;
+			if (k < 0) {
+				ret = err_sys(err, "cannot write");
+				goto out;
+			}
+			done += k;
+		}
+		at += n;
+		if (left > 0)
+			left -= n;
+	}
+out:
+	free(space);
+	return ret;
+}
+
+/* `left` bytes (-1: to the end) from `at` in both files. */
+static int copy_range(int src, int dst, off_t at, off_t left, struct err *err)
+{
+	loff_t in = at, out = at;
+
+	while (left != 0) {
+		size_t want = left < 0 || left > (1 << 30) ? (size_t)1 << 30 : (size_t)left;
+		ssize_t n = copy_file_range(src, &in, dst, &out, want, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EIO))
+			return err_sys(err, "cannot copy");
+		/* Some file systems answer 0 for files that read(2) can read. */
+		if (n < 0 || (n == 0 && in == 0))
+			return copy_by_hand(src, dst, in, left, err);
+		if (n == 0)
+			return 0;
+		if (left > 0)
+			left -= n;
+	}
+	return 0;
+}
+
+static int copy_sparse(int src, int dst, off_t size, struct err *err)
+{
+	off_t at = 0;
+
+	while (at < size) {
+		off_t data = lseek(src, at, SEEK_DATA), hole;
+
+		if (data < 0 && errno == ENXIO)
+			break;
+		if (data < 0)
+			return copy_range(src, dst, at, -1, err);
+		hole = lseek(src, data, SEEK_HOLE);
+		if (hole < 0)
+			return copy_range(src, dst, data, -1, err);
+		if (copy_range(src, dst, data, hole - data, err) < 0)
+			return -1;
+		at = hole;
+	}
+	if (ftruncate(dst, size) < 0)
+		return err_sys(err, "cannot write");
+	return 0;
+}
+
+int file_clone_fd(int src, int dst, struct err *err)
+{
+	struct stat st;
+
+	if (ioctl(dst, FICLONE, src) == 0)
+		return FILE_CLONED;
+	if (fstat(src, &st) < 0)
+		return err_sys(err, "cannot look at file");
+	if (st.st_size > 0 && (off_t)st.st_blocks * 512 < st.st_size) {
+		if (copy_sparse(src, dst, st.st_size, err) < 0)
+			return -1;
+	} else if (copy_range(src, dst, 0, -1, err) < 0) {
+		return -1;
+	}
+	return FILE_COPIED;
+}
+
+int file_copy(int sdir, const char *spath, int ddir, const char *dpath, int mode, bool follow,
+	      struct err *err)
+{
+	int src, dst = -1, ret = -1;
+	struct stat st;
+
+	src = openat(sdir, spath, O_RDONLY | O_NONBLOCK | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
+	if (src < 0)
+		return err_sys(err, "cannot open %s", spath);
+	if (fstat(src, &st) < 0) {
+		err_sys(err, "cannot look at %s", spath);
+		goto out;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		err_set(err, ERR_USAGE, "%s is not a regular file", spath);
+		goto out;
+	}
+	dst = openat(ddir, dpath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (dst < 0) {
+		err_sys(err, "cannot make %s", dpath);
+		goto out;
+	}
+	ret = file_clone_fd(src, dst, err);
+	if (ret < 0) {
+		err_prefix(err, "%s", spath);
+	} else {
+		struct timespec times[2] = { st.st_atim, st.st_mtim };
+
+		if (fchmod(dst, mode < 0 ? st.st_mode & 0777 : (mode_t)mode) < 0 ||
+		    futimens(dst, times) < 0)
+			ret = err_sys(err, "cannot set attributes of %s", dpath);
+	}
+	if (ret < 0)
+		unlinkat(ddir, dpath, 0);
+out:
+	if (dst >= 0)
+		close(dst);
+	close(src);
+	return ret;
+}
+
+struct tree {
+	int ddir;
+	const char *dpath;
+	struct buf at; /* target path of the current entry */
+	int64_t skipped;
+};
+
+static int copy_link(const struct walk_entry *e, int ddir, const char *dpath, struct err *err)
+{
+	size_t n = (size_t)e->st->st_size + 1;
+	char *target;
+	ssize_t k;
+	int ret = 0;
+
+	if (n < 256)
+		n = 256;
+	target = xmalloc(n + 1);
+	k = readlinkat(e->dirfd, e->name, target, n);
+	if (k < 0 || (size_t)k >= n) {
+		ret = err_sys(err, "cannot read symlink %s", e->path);
+	} else {
+		target[k] = '\0';
+		if (symlinkat(target, ddir, dpath) < 0)
+			ret = err_sys(err, "cannot make symlink %s", dpath);
+	}
+	free(target);
+	return ret;
+}
+
+static int copy_entry(void *ctx, const struct walk_entry *e, struct err *err)
+{
+	struct tree *t = ctx;
+
+	buf_clear(&t->at);
+	buf_adds(&t->at, t->dpath);
+	if (e->path_len) {
+		buf_addch(&t->at, '/');
+		buf_adds(&t->at, e->path);
+	}
+	if (e->type == DT_DIR && e->after) {
+		struct timespec times[2] = { e->st->st_atim, e->st->st_mtim };
+
+		if (fchmodat(t->ddir, t->at.p, e->st->st_mode & 0777, 0) < 0 ||
+		    utimensat(t->ddir, t->at.p, times, 0) < 0)
+			return err_sys(err, "cannot set attributes of %s", t->at.p);
+		return WALK_GO_ON;
+	}
+	if (e->type == DT_DIR) {
+		if (mkdirat(t->ddir, t->at.p, 0700) < 0)
+			return err_sys(err, "cannot make directory %s", t->at.p);
+		return WALK_GO_ON;
+	}
+	if (e->type == DT_LNK)
+		return copy_link(e, t->ddir, t->at.p, err);
+	if (e->type == DT_REG)
+		return file_copy(e->dirfd, e->name, t->ddir, t->at.p, -1, false, err) < 0 ? -1 : 0;
+	t->skipped++;
+	return WALK_GO_ON;
+}
+
+int file_copy_tree(int sdir, const char *spath, int ddir, const char *dpath, int64_t *skipped,
+		   struct err *err)
+{
+	struct tree t = { .ddir = ddir, .dpath = dpath, .at = BUF_INIT };
+	int ret = file_walk(sdir, spath, WALK_AFTER, copy_entry, &t, err);
+
+	buf_release(&t.at);
+	if (skipped)
+		*skipped = t.skipped;
+	return ret;
+}
+
+static int rename_by_hand(int sdir, const char *spath, int ddir, const char *dpath)
+{
+	struct stat st;
+
+	if (fstatat(sdir, spath, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	if (!S_ISDIR(st.st_mode)) {
+		if (linkat(sdir, spath, ddir, dpath, 0) < 0)
+			return -1;
+		return unlinkat(sdir, spath, 0);
+	}
+	/* rename(2) replaces an empty directory, and mkdir(2) tells who made it. */
+	if (mkdirat(ddir, dpath, 0700) < 0)
+		return -1;
+	return renameat(sdir, spath, ddir, dpath);
+}
+
+int file_rename(int sdir, const char *spath, int ddir, const char *dpath, unsigned flags,
+		struct err *err)
+{
+	int ret = renameat2(sdir, spath, ddir, dpath, flags);
+
+	if (ret < 0 && flags == RENAME_NOREPLACE && (errno == EINVAL || errno == ENOSYS))
+		ret = rename_by_hand(sdir, spath, ddir, dpath);
+	if (ret == 0)
+		return 1;
+	if ((flags & RENAME_NOREPLACE) && (errno == EEXIST || errno == ENOTEMPTY))
+		return 0;
+	return err_sys(err, "cannot rename %s to %s", spath, dpath);
+}
