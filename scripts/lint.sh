@@ -19,7 +19,7 @@ find src -name '*.c' -print0 | xargs -0 -P "$(nproc)" -n 8 clang $flags -std=gnu
 	-Wno-gnu-zero-variadic-macro-arguments -fsyntax-only || bad=1
 step "clang-tidy"
 # shellcheck disable=SC2086
-find src -name '*.c' -print0 | xargs -0 -P "$(nproc)" -n 4 sh -c \
+find src -name '*.c' -print0 | xargs -0 -P "$(nproc)" -n 1 sh -c \
 	'clang-tidy --quiet "$@" -- '"$flags"' -std=gnu11 2>/dev/null' tidy || bad=1
 step "cppcheck"
 cppcheck --quiet --enable=warning,performance,portability --library=posix --library=gnu --inline-suppr \

@@ -7,7 +7,8 @@
 
 #include "base/base.h"
 
-static void set_text(struct err *err, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void
+set_text(struct err *err, const char *fmt, va_list ap)
 {
 	int n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
 
