@@ -16,6 +16,7 @@ enum {
 	RESOURCE_NAME_SIZE = 40, /* with the NUL */
 	RESOURCE_NAMED_MAX = 12,
 	CLASS_IMAGE_SIZE = 512,
+	CLASSES_PARSE_MAX = 10000,
 };
 
 /* Bits of `given` and `limits`. */

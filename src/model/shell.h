@@ -42,5 +42,7 @@ void shell_add_word(struct buf *out, struct str v);
 /* True when /bin/sh -c LINE does nothing but run the program LINE: only letters, digits and
  * _ - . / , : + @ %, and no keyword or builtin other than true, false, echo, printf, test. */
 bool shell_is_plain(struct str line);
+/* The first half of it: only such characters (true for an empty text). */
+bool shell_plain_chars(struct str s);
 
 #endif

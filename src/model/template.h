@@ -73,12 +73,16 @@ struct command {
 	bool shell;
 	struct command_word *word; /* one if shell */
 	size_t n;
-	bool files; /* some word is WORD_FILE */
+	bool files;       /* some word is WORD_FILE */
+	bool maybe_plain; /* shell: the literal parts would allow a plain word */
 };
 /* words: NUL-terminated texts, borrowed; n >= 1. An empty single word is ERR_USAGE. */
 int command_compile(struct command *c, const char *const *words, size_t n,
 		    const struct columns *columns, struct err *err);
 void command_release(struct command *c);
+/* A shell line for a row, appended. True: it is one plain word, and `out` got that word (to be run
+ * without a shell); false: it is a line for /bin/sh -c, its values quoted. c->shell must hold. */
+bool command_expand_line(const struct command *c, const struct str *row, struct buf *out);
 /* Next " ^NAME" of a shell line at or behind *at (for "^ inside one-word lines"): true with
  * *name, *at moved behind it. */
 bool command_next_caret(struct str line, size_t *at, struct str *name);
@@ -86,7 +90,7 @@ bool command_next_caret(struct str line, size_t *at, struct str *name);
 const char *command_shell_like(const char *const *words, size_t n);
 
 /*
- * KQ_PARAM_<name> for each column, every byte that is not a letter, digit or _ turned into _.
+ * KQ_PARAM_<name> for each column, every character that is not a letter, digit or _ turned into _.
  * name[i] is "KQ_PARAM_x", or NULL when two columns give the same.
  */
 struct param_names {
