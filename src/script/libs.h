@@ -15,8 +15,23 @@
 	X(term) \
 	X(time)
 
+/* Written, but what they bind is not there yet. */
+#define LIBS_WAITING(X) \
+	X(consume) \
+	X(control) \
+	X(fs) \
+	X(ini) \
+	X(manifest) \
+	X(nodes) \
+	X(proc) \
+	X(queue) \
+	X(results) \
+	X(units) \
+	X(watch)
+
 #define LIB_DECLARE(name) void lib_##name(lua_State *L);
 LIBS(LIB_DECLARE)
+LIBS_WAITING(LIB_DECLARE)
 
 /* raises. Makes the global `kubeque` with every library. */
 void libs_open(lua_State *L);
