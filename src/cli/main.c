@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "base/base.h"
-#include "base/interrupt.h"
 #include "base/log.h"
 #include "script/call.h"
 #include "script/interrupt.h"
 #include "script/out.h"
 #include "script/state.h"
+#include "sys/signals.h"
 
 struct line {
 	int argc;
@@ -85,8 +85,8 @@ static void open_standard(void)
 /* 143 for SIGTERM and 129 for SIGHUP, where an interrupted command says 130. */
 static int final_status(int status)
 {
-	if (status == 128 + SIGINT && interrupt_signal)
-		return 128 + (int)interrupt_signal;
+	if (status == 128 + SIGINT && signals_caught())
+		return 128 + signals_caught();
 	return status;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 #include "base/log.h"
+#include "script/interrupt.h"
 
 static int tostring_body(lua_State *L)
 {
@@ -99,6 +100,8 @@ int script_call(lua_State *L, int nargs, int nresults, struct err *err)
 
 int script_fail(lua_State *L, const struct err *err)
 {
+	if (err->code == ERR_INTERRUPTED)
+		interrupt_seen();
 	luaL_pushfail(L);
 	lua_pushstring(L, err->text);
 	lua_pushstring(L, err_code_name(err->code));

@@ -1,7 +1,7 @@
 #ifndef SCRIPT_INTERRUPT_H
 #define SCRIPT_INTERRUPT_H
 /*
- * Ctrl-C, SIGTERM and SIGHUP for commands. The first signal is noted (base/interrupt.h) and waits
+ * Ctrl-C, SIGTERM and SIGHUP for commands. The first signal is noted (sys/signals.h) and waits
  * end early. A command that looks (kubeque.interrupted(), or a wait or call that answered
  * "interrupted") ends by itself in its own words; one that does not look is stopped by a raised
  * error after 1,000,000 instructions of Lua. A second signal ends the process at once. No task is
@@ -13,7 +13,5 @@
 void interrupt_install(lua_State *L);
 /* The script has been told. */
 void interrupt_seen(void);
-/* "SIGINT", ... of the signal that came; NULL: none. */
-const char *interrupt_name(void);
 
 #endif

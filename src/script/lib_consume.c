@@ -1,7 +1,7 @@
 /*
  * kubeque.consume{cluster=, id=, first=, cap=, work_dir=, log=, lease=, heartbeat=, linger=,
- * grace=, power=} -> true: is a node until it lingered long enough or was told to leave. `cap` is a
- * table (cpu, memory, named resources); linger -1: for ever. With the stock policy in Lua.
+ * grace=, power=} -> true: is a node until it lingered long enough or was told to leave. `cap` is
+ * JSON (cpu, memory, named resources); linger -1: for ever. With the stock policy in Lua.
  */
 #include "work/consumer.h"
 

@@ -1,14 +1,14 @@
 /* kubeque.time, kubeque.log, kubeque.sleep, kubeque.interrupted. */
-#include <errno.h>
-#include <time.h>
-
 #include "base/base.h"
 #include "base/clock.h"
-#include "base/interrupt.h"
 #include "base/log.h"
+#include "model/task.h"
+#include "script/call.h"
 #include "script/convert.h"
 #include "script/interrupt.h"
 #include "script/libs.h"
+#include "script/out.h"
+#include "sys/signals.h"
 
 static int time_now(lua_State *L)
 {
@@ -54,16 +54,20 @@ static int time_id(lua_State *L)
 	return 1;
 }
 
-/* kubeque.sleep(seconds) -> "timeout" | "interrupted" */
+/* kubeque.sleep(seconds) -> "timeout" | "interrupted"; stdout is flushed first */
 static int sleep_(lua_State *L)
 {
-	int64_t until = clock_mono_ns() + script_check_ms(L, 1) * 1000000;
-	struct timespec t = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
+	int64_t ms = script_check_ms(L, 1);
+	struct err err = ERR_INIT;
 
-	while (!interrupted() && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
-		continue;
-	lua_pushstring(L, interrupted() ? "interrupted" : "timeout");
-	interrupt_seen();
+	if (out_flush(&err) < 0)
+		script_raise(L, &err);
+	if (signals_sleep_ms(ms) == 0) {
+		interrupt_seen();
+		lua_pushliteral(L, "interrupted");
+	} else {
+		lua_pushliteral(L, "timeout");
+	}
 	return 1;
 }
 
@@ -71,13 +75,14 @@ static int sleep_(lua_State *L)
  * itself to stop. */
 static int interrupted_(lua_State *L)
 {
-	const char *name = interrupt_name();
+	int sig = signals_caught();
+	char name[32];
 
 	interrupt_seen();
-	if (!name)
-		luaL_pushfail(L);
+	if (sig)
+		lua_pushstring(L, signal_name(sig, name, sizeof(name)));
 	else
-		lua_pushstring(L, name);
+		luaL_pushfail(L);
 	return 1;
 }
 

@@ -9,25 +9,25 @@
 #include <lua.h>
 
 #define LIBS(X) \
+	X(fs) \
+	X(ini) \
 	X(json) \
 	X(log) \
+	X(proc) \
 	X(session) \
 	X(term) \
-	X(time)
+	X(time) \
+	X(watch)
 
 /* Written, but what they bind is not there yet. */
 #define LIBS_WAITING(X) \
 	X(consume) \
 	X(control) \
-	X(fs) \
-	X(ini) \
 	X(manifest) \
 	X(nodes) \
-	X(proc) \
 	X(queue) \
 	X(results) \
-	X(units) \
-	X(watch)
+	X(units)
 
 #define LIB_DECLARE(name) void lib_##name(lua_State *L);
 LIBS(LIB_DECLARE)

@@ -121,7 +121,21 @@ static int search_field(lua_State *L)
 	return 0;
 }
 
-/* Scripts come from the compiled-in set; the search on disk is empty until a user adds to it. */
+/* The standard search on disk, once a script has set package.path. */
+static int search_path(lua_State *L)
+{
+	lua_getglobal(L, "package");
+	if (lua_getfield(L, -1, "path") != LUA_TSTRING || *lua_tostring(L, -1) == '\0')
+		return 0;
+	lua_settop(L, 1);
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	lua_call(L, 1, 2);
+	return 2;
+}
+
+/* Scripts come from the compiled-in set; nothing on disk is searched until a script asks for it. C
+ * modules are not loaded. */
 static void set_searchers(lua_State *L)
 {
 	lua_getglobal(L, "package");
@@ -129,11 +143,10 @@ static void set_searchers(lua_State *L)
 	lua_setfield(L, -2, "path");
 	lua_pushliteral(L, "");
 	lua_setfield(L, -2, "cpath");
-	lua_getfield(L, -1, "searchers");
-	for (lua_Integer i = luaL_len(L, -1); i >= 2; i--) {
-		lua_geti(L, -1, i);
-		lua_seti(L, -2, i + 2);
-	}
+	lua_getfield(L, -1, "searchers"); /* preload, Lua, C, all-in-one */
+	lua_geti(L, -1, 2);
+	lua_pushcclosure(L, search_path, 1);
+	lua_seti(L, -2, 4);
 	lua_pushcfunction(L, search_embedded);
 	lua_seti(L, -2, 2);
 	lua_pushcfunction(L, search_field);

@@ -1,3 +1,0 @@
-#include "base/interrupt.h"
-
-volatile sig_atomic_t interrupt_signal;
