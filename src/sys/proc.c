@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,6 +67,11 @@ int proc_group_kill(pid_t pgid, int sig)
 	assert(pgid > 1);
 	/* EPERM: somebody is there who changed his user; there is nobody else left. */
 	return kill(-pgid, sig) == 0;
+}
+
+void proc_adopt(void)
+{
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
 int proc_pidfd_open(pid_t pid)

@@ -96,8 +96,12 @@ void proc_usage_of(const struct rusage *ru, struct proc_usage *out);
 
 /* ---- stop ------------------------------------------------------------------------------- */
 
-/* Signal to a group (sig 0: only look): 1 somebody got it, 0 the group is empty. pgid > 1. */
+/* Signal to a group (sig 0: only look): 1 somebody got it, 0 the group is empty. pgid > 1. Zombies
+ * count; see proc_adopt(). */
 int proc_group_kill(pid_t pgid, int sig);
+/* Orphans of our children become our children (proc_reap() gets them), so that a group is empty as
+ * soon as its last process ended, whatever process 1 does. */
+void proc_adopt(void);
 /* -1 with errno. */
 int proc_pidfd_open(pid_t pid);
 int proc_pidfd_kill(int pidfd, int sig);

@@ -34,10 +34,10 @@ struct launch {
 	int fd[3];
 	pid_t parent;
 	uint64_t reset;         /* bit per signal */
-	/* written by the child */
-	enum stage stage;
-	int sys;                /* 0: it runs */
-	pid_t daemon;
+	/* Written by the child, on paths of which the compiler sees that they do not return. */
+	volatile enum stage stage;
+	volatile int sys;       /* 0: it runs */
+	volatile pid_t daemon;
 };
 
 /* ---- signals that are not at their default ---------------------------------------------- */
@@ -85,17 +85,19 @@ static void set_limits(const struct proc_spec *s)
 	}
 }
 
-static int set_descriptors(struct launch *l)
+static int set_descriptors(const struct launch *l)
 {
+	int fd[3] = { l->fd[0], l->fd[1], l->fd[2] };
+
 	for (int i = 0; i < 3; i++)
-		if (l->fd[i] < 3 && l->fd[i] != i) {
-			l->fd[i] = fcntl(l->fd[i], F_DUPFD_CLOEXEC, 3);
-			if (l->fd[i] < 0)
+		if (fd[i] < 3 && fd[i] != i) {
+			fd[i] = fcntl(fd[i], F_DUPFD_CLOEXEC, 3);
+			if (fd[i] < 0)
 				return -1;
 		}
 	for (int i = 0; i < 3; i++) {
-		if (l->fd[i] != i) {
-			if (dup2(l->fd[i], i) < 0)
+		if (fd[i] != i) {
+			if (dup2(fd[i], i) < 0)
 				return -1;
 		} else if (fcntl(i, F_SETFD, 0) < 0) {
 			return -1;
@@ -338,10 +340,7 @@ static int launch(const struct proc_spec *s, bool daemon, pid_t *out, struct pro
 	l.reset = signals_to_reset();
 	block = prepare(&l);
 	for (int i = 0;; i++) {
-		int fd[3] = { l.fd[0], l.fd[1], l.fd[2] };
-
 		pid = run_once(&l, daemon);
-		memcpy(l.fd, fd, sizeof(fd));
 		/* Another thread's child may hold a program open for writing that was just
 		 * made, until it execs itself. */
 		if (pid <= 0 || l.sys != ETXTBSY || l.stage != STAGE_EXEC || i == 50)
