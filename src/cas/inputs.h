@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "cas/cas.h"
 #include "cas/hash_cache.h"
+#include "model/manifest.h"
 
 struct input_set;
 
@@ -32,7 +33,12 @@ struct input_file {
 	bool url;         /* gs://...: no hash, size -1 */
 	unsigned mode;    /* permission bits of the source */
 	struct hash_stamp stamp;
-	uint8_t sha256[SHA256_SIZE]; /* after inputs_store() */
+	/* After inputs_store() of a pool, or of a set when its `list` had to be made (an unchanged
+	 * set is recognised as a whole, without the hashes of its files). */
+	uint8_t sha256[SHA256_SIZE];
+	/* private */
+	const char *name; /* last part of src */
+	size_t dir;
 };
 
 struct inputs_options {
@@ -69,15 +75,18 @@ int inputs_add_file(struct input_set *in, const char *src, const char *dst, int 
  * those (and only those). */
 int inputs_check(struct input_set *in, struct err *err);
 /* One task's own specs of `pool` against each other and against the checked `common` (may be
- * NULL). */
-int inputs_check_task(const struct input_set *common, const struct input_set *pool,
-		      const size_t *ids, size_t n, struct err *err);
+ * NULL). *out (freed by the caller; NULL for none) are its inputs in order of dst without those
+ * that `common` brings anyway; returns their number or -1. */
+int64_t inputs_check_task(const struct input_set *common, const struct input_set *pool,
+			  const size_t *ids, size_t n, const struct input_file ***out,
+			  struct err *err);
 
 size_t inputs_count(const struct input_set *in);
 int64_t inputs_bytes(const struct input_set *in);
 /* Checked: in order of dst. */
 const struct input_file *inputs_at(const struct input_set *in, size_t i);
-/* The inputs of one spec, in order of dst: their number, *out the first (borrowed). Pool only. */
+/* The inputs of one spec: their number, *out the first (borrowed until the next inputs_add).
+ * Pool only. */
 size_t inputs_of_spec(const struct input_set *in, size_t id, const struct input_file **out);
 /* The input that provides this destination, or NULL; checked, not for a pool. */
 const struct input_file *inputs_find(const struct input_set *in, const char *dst);
@@ -89,7 +98,7 @@ enum inputs_event {
 	INPUTS_UPLOADED, /* Uploading F (N bytes) */
 	INPUTS_MISSING,  /* dry run: would be uploaded */
 };
-/* Called from one thread at a time, once for each distinct source, in order of dst. */
+/* Called in the thread of inputs_store(), once for each file, in order of dst. */
 typedef void (*inputs_fn)(void *ctx, enum inputs_event ev, const char *src, int64_t size);
 
 struct inputs_store {
@@ -98,20 +107,17 @@ struct inputs_store {
 	bool dry_run;             /* hash and look, store nothing */
 	inputs_fn fn;             /* may be NULL */
 	void *ctx;
-	bool (*stop)(void *ctx);  /* asked between files; true: ERR_INTERRUPTED. May be NULL */
+	bool (*stop)(void *ctx);  /* asked now and then; true: ERR_INTERRUPTED. May be NULL */
 	/* out */
 	char list[SHA256_HEX_SIZE]; /* the inputs object (docs/internals.md); "" for a pool, for no
 				     * inputs and for a dry run */
 	int64_t uploaded_files, uploaded_bytes, present_files, present_bytes;
 };
+/* Objects of a pool are protected from the collector for CAS_TRUST_MS, a set by its pin for
+ * CAS_AGE_MIN_MS; whoever binds later calls this again. */
 int inputs_store(struct input_set *in, struct inputs_store *s, struct err *err);
 
-/* The JSON object of one input, as in the inputs object and in chunks, without a newline. */
-void input_json(struct buf *out, const struct input_file *in);
-
-/* "a//./b" -> "a/b" into out; false: empty, absolute, climbs, not UTF-8 or holds a NUL. */
-bool input_path_normal(const char *path, struct buf *out);
-/* Where a source without `:dst` lands: its path when relative and below here, else its base name. */
-void input_default_dst(const char *src, struct buf *out);
+/* What a manifest says of it; texts are borrowed from `f` and `hex` (SHA256_HEX_SIZE). */
+void inputs_manifest_entry(const struct input_file *f, char *hex, struct input *out);
 
 #endif
