@@ -108,6 +108,11 @@ lint:
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@scripts/lint.sh
 
+## make docs       writes docs/commands.md and docs/configuration.md from the program's own tables
+docs: all
+	@$(BIN) help --markdown >docs/commands.md.new && mv docs/commands.md.new docs/commands.md
+	@$(BIN) config --markdown >docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md
+
 ## make install    PREFIX=/usr/local: one file, bin/kubeque
 install: all
 	install -D -m 0755 $(BIN) $(DESTDIR)$(PREFIX)/bin/kubeque
@@ -120,5 +125,5 @@ clean:
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all clean tests-c demo test bench lint install help FORCE
+.PHONY: all clean docs tests-c demo test bench lint install help FORCE
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
