@@ -17,6 +17,7 @@
 	X(session) \
 	X(term) \
 	X(time) \
+	X(units) \
 	X(watch)
 
 /* Written, but what they bind is not there yet. */
@@ -26,8 +27,7 @@
 	X(manifest) \
 	X(nodes) \
 	X(queue) \
-	X(results) \
-	X(units)
+	X(results)
 
 #define LIB_DECLARE(name) void lib_##name(lua_State *L);
 LIBS(LIB_DECLARE)

@@ -19,6 +19,8 @@ struct policy_view {
 	const char *parameters; /* JSON object, "" when there are none */
 };
 
+/* FAIL: the outcome stands as it is, whatever its label (complete(code=3), failed(timeout)).
+ * COMPLETE: the attempt counts as a success in spite of its code. WAIT: only for a lost node. */
 enum policy_action { POLICY_RETRY, POLICY_FAIL, POLICY_COMPLETE, POLICY_WAIT };
 
 struct policy_verdict {
