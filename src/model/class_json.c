@@ -1,11 +1,11 @@
 /* Resources and classes as text and JSON. */
 #include "model/class.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 #include "base/base.h"
 #include "base/str.h"
+#include "model/json_impl.h"
 #include "model/units.h"
 
 static const struct {
@@ -91,7 +91,7 @@ static int amount_text(const json_t *v, char *out, size_t n)
 	return 0;
 }
 
-static int resources_from(json_t *root, struct resources *r, unsigned *given, struct err *err)
+int resources_from_json(json_t *root, struct resources *r, unsigned *given, struct err *err)
 {
 	const char *key;
 	json_t *v;
@@ -122,27 +122,33 @@ static json_t *load(const char *text, struct err *err)
 int resources_parse_json(const char *text, struct resources *r, unsigned *given, struct err *err)
 {
 	json_t *root = load(text, err);
-	int ret = root ? resources_from(root, r, given, err) : -1;
+	int ret = root ? resources_from_json(root, r, given, err) : -1;
 
 	json_decref(root);
 	return ret;
 }
 
-void class_add_json(struct buf *out, const struct class *c)
+void limits_add_json(struct buf *out, unsigned limits)
 {
 	bool first = true;
 
+	buf_addch(out, '[');
+	for (size_t i = 0; i < ARRAY_SIZE(limit_names); i++) {
+		if (!(limits & limit_names[i].bit))
+			continue;
+		buf_addf(out, "%s\"%s\"", first ? "" : ",", limit_names[i].name);
+		first = false;
+	}
+	buf_addch(out, ']');
+}
+
+void class_add_json(struct buf *out, const struct class *c)
+{
 	buf_adds(out, "{\"resources\":");
 	resources_add_json(out, &c->r);
 	if (c->limits) {
-		buf_adds(out, ",\"limits\":[");
-		for (size_t i = 0; i < ARRAY_SIZE(limit_names); i++) {
-			if (!(c->limits & limit_names[i].bit))
-				continue;
-			buf_addf(out, "%s\"%s\"", first ? "" : ",", limit_names[i].name);
-			first = false;
-		}
-		buf_addch(out, ']');
+		buf_adds(out, ",\"limits\":");
+		limits_add_json(out, c->limits);
 	}
 	buf_adds(out, ",\"image\":");
 	buf_add_json(out, c->image, strlen(c->image));
@@ -153,7 +159,7 @@ void class_add_json(struct buf *out, const struct class *c)
 	buf_addch(out, '}');
 }
 
-static int limits_from(json_t *list, unsigned *limits, struct err *err)
+int limits_from_json(json_t *list, unsigned *limits, struct err *err)
 {
 	size_t i;
 	json_t *v;
@@ -184,9 +190,9 @@ static int count_from(const char *key, json_t *v, int64_t *out, struct err *err)
 static int class_key(const char *key, json_t *v, struct class *c, struct err *err)
 {
 	if (strcmp(key, "resources") == 0)
-		return resources_from(v, &c->r, NULL, err);
+		return resources_from_json(v, &c->r, NULL, err);
 	if (strcmp(key, "limits") == 0)
-		return limits_from(v, &c->limits, err);
+		return limits_from_json(v, &c->limits, err);
 	if (strcmp(key, "timeout_ms") == 0)
 		return count_from(key, v, &c->timeout_ms, err);
 	if (strcmp(key, "retries") == 0)

@@ -215,6 +215,27 @@ static void heredoc_begin(struct lexer *l)
 	l->word_start = false;
 }
 
+static size_t count(const char *p, size_t n, const char *what)
+{
+	size_t k = 0, len = strlen(what);
+
+	for (size_t i = 0; i + len <= n; i++)
+		k += memcmp(p + i, what, len) == 0;
+	return k;
+}
+
+/* True if a line of a body in which the shell expands things could leave one of them open, so
+ * that the shell does not see the delimiter. */
+static bool leaves_open(const char *line, size_t n)
+{
+	if (n && line[n - 1] == '\\')
+		return true;
+	if (count(line, n, "`") % 2 || count(line, n, "${") > count(line, n, "}"))
+		return true;
+	return count(line, n, "$(") && (count(line, n, "(") > count(line, n, ")") ||
+					count(line, n, "'") % 2 || count(line, n, "\"") % 2);
+}
+
 /* The bodies of all pending here-documents; the current byte is the first of the first body. */
 static void heredoc_bodies(struct lexer *l)
 {
@@ -236,7 +257,7 @@ static void heredoc_bodies(struct lexer *l)
 					break;
 				l->unsure |= l->top > 0; /* "EOF)" ends it for some */
 			}
-			l->unsure |= n && line[n - 1] == '\\' && !h->quoted;
+			l->unsure |= !h->quoted && leaves_open(line, n);
 		}
 	}
 	l->n_heredocs = 0;
