@@ -80,6 +80,28 @@ static int64_t today(void)
 	return clock_wall_ms() / (24 * 3600 * 1000);
 }
 
+void hash_to_hex(char *hex, const uint8_t *sha256)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < SHA256_SIZE; i++) {
+		hex[2 * i] = digit[sha256[i] >> 4];
+		hex[2 * i + 1] = digit[sha256[i] & 15];
+	}
+	hex[2 * SHA256_SIZE] = '\0';
+}
+
+void hash_from_hex(uint8_t *sha256, const char *hex)
+{
+	for (size_t i = 0; i < SHA256_SIZE; i++) {
+		int hi = hex[2 * i], lo = hex[2 * i + 1];
+
+		hi = hi <= '9' ? hi - '0' : hi - 'a' + 10;
+		lo = lo <= '9' ? lo - '0' : lo - 'a' + 10;
+		sha256[i] = (uint8_t)(hi << 4 | lo);
+	}
+}
+
 /* ---- stamps ----------------------------------------------------------------------------- */
 
 void hash_stamp_of(struct hash_stamp *out, const struct stat *st)

@@ -22,6 +22,10 @@ enum { SHA256_SIZE = 32 };
 struct hash_cache;
 struct hash_dir; /* the entries of one directory, borrowed from the cache */
 
+/* hex holds SHA256_HEX_SIZE bytes, and must be valid to be read. */
+void hash_to_hex(char *hex, const uint8_t *sha256);
+void hash_from_hex(uint8_t *sha256, const char *hex);
+
 struct hash_stamp {
 	int64_t size, mtime_ns, ctime_ns;
 	uint64_t ino;

@@ -68,4 +68,9 @@ int inputs_walk(struct input_set *in, const char *spec, const char *src, const c
 /* inputs_check.c: same bytes? 1, 0, -1. */
 int inputs_same_content(const struct input_file *a, const struct input_file *b, struct err *err);
 
+/* inputs_manifest.c: what the list depends on, but for the contents, which the stamps stand for;
+ * and the list itself as an object, its hash in s->list. */
+void inputs_fingerprint(const struct input_set *in, uint8_t *out);
+int inputs_put_list(const struct input_set *in, struct inputs_store *s, struct err *err);
+
 #endif

@@ -42,28 +42,6 @@ struct run {
 	pthread_cond_t done;
 };
 
-static void to_hex(char *hex, const uint8_t *sha256)
-{
-	static const char digit[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < SHA256_SIZE; i++) {
-		hex[2 * i] = digit[sha256[i] >> 4];
-		hex[2 * i + 1] = digit[sha256[i] & 15];
-	}
-	hex[2 * SHA256_SIZE] = '\0';
-}
-
-static void from_hex(uint8_t *sha256, const char *hex)
-{
-	for (size_t i = 0; i < SHA256_SIZE; i++) {
-		int hi = hex[2 * i], lo = hex[2 * i + 1];
-
-		hi = hi <= '9' ? hi - '0' : hi - 'a' + 10;
-		lo = lo <= '9' ? lo - '0' : lo - 'a' + 10;
-		sha256[i] = (uint8_t)(hi << 4 | lo);
-	}
-}
-
 static int64_t wall_ns(void)
 {
 	struct timespec ts;
@@ -126,7 +104,7 @@ static enum work_state store_unknown(const struct inputs_store *s, struct work *
 	ret = read_file(s, w, fd, hex, err);
 	if (ret == WORK_FAILED || fstat(fd, &st) < 0)
 		goto out;
-	from_hex(w->f->sha256, hex);
+	hash_from_hex(w->f->sha256, hex);
 	hash_stamp_of(&after, &st);
 	w->cacheable = hash_stamp_eq(&before, &after) && hash_stamp_eq(&before, &w->f->stamp);
 out:
@@ -140,7 +118,7 @@ static enum work_state store_one(const struct inputs_store *s, struct work *w, s
 	int rc;
 
 	if (w->known) {
-		to_hex(hex, w->f->sha256);
+		hash_to_hex(hex, w->f->sha256);
 		rc = !s->cas ? 0 : s->dry_run ? cas_peek(s->cas, hex, err)
 					      : cas_has(s->cas, hex, err);
 		if (rc < 0)
@@ -370,63 +348,7 @@ static bool remember(struct input_set *in, const struct run *r)
 	return settled;
 }
 
-/* ---- the list --------------------------------------------------------------------------- */
-
-void inputs_manifest_entry(const struct input_file *f, char *hex, struct input *out)
-{
-	*out = (struct input){ .dst = str_of(f->dst), .size = f->stamp.size, .mode = f->mode,
-			       .mtime_ns = f->stamp.mtime_ns };
-	if (f->url) {
-		out->url = str_of(f->src);
-		return;
-	}
-	to_hex(hex, f->sha256);
-	out->sha256 = (struct str){ hex, SHA256_HEX_SIZE - 1 };
-}
-
-/* Everything the list depends on, but for the contents, which the stamps stand for. */
-static void fingerprint(const struct input_set *in, uint8_t *out)
-{
-	struct buf b = BUF_INIT;
-	char hex[SHA256_HEX_SIZE];
-	size_t dir = SIZE_MAX;
-
-	for (size_t i = 0; i < in->files.n; i++) {
-		const struct input_file *f = &in->files.p[i];
-		int64_t mode = f->mode;
-
-		if (f->url) {
-			buf_add(&b, f->src, strlen(f->src) + 1);
-		} else if (f->dir != dir) {
-			dir = f->dir;
-			buf_addch(&b, '\1');
-			buf_add(&b, in->dirs.p[dir].abs, strlen(in->dirs.p[dir].abs) + 1);
-		}
-		buf_add(&b, f->name, strlen(f->name) + 1);
-		buf_add(&b, f->dst, strlen(f->dst) + 1);
-		buf_add(&b, &mode, sizeof(mode));
-		buf_add(&b, &f->stamp, sizeof(f->stamp));
-	}
-	hash_mem(b.p, b.n, hex);
-	from_hex(out, hex);
-	buf_release(&b);
-}
-
-static int store_manifest(const struct input_set *in, struct inputs_store *s, struct err *err)
-{
-	struct buf text = BUF_INIT;
-	char hex[SHA256_HEX_SIZE];
-	struct input one;
-	int ret;
-
-	for (size_t i = 0; i < in->files.n; i++) {
-		inputs_manifest_entry(&in->files.p[i], hex, &one);
-		manifest_add_input(&text, &one);
-	}
-	ret = cas_put_bytes(s->cas, text.p, text.n, s->list, err);
-	buf_release(&text);
-	return ret < 0 ? -1 : 0;
-}
+/* ---- the set ---------------------------------------------------------------------------- */
 
 /* An unchanged set whose objects are all there: no file is read, no hash looked up. 1, 0, -1. */
 static int known_set(const struct input_set *in, struct inputs_store *s, const uint8_t *print,
@@ -466,7 +388,7 @@ static int renew_all(const struct input_set *in, struct inputs_store *s, struct 
 
 		if (in->files.p[i].url)
 			continue;
-		to_hex(hex, in->files.p[i].sha256);
+		hash_to_hex(hex, in->files.p[i].sha256);
 		rc = cas_has(s->cas, hex, err);
 		if (rc <= 0)
 			return rc < 0 ? -1 : err_set(err, ERR_BUSY, "the CAS lost %s while inputs "
@@ -503,7 +425,7 @@ int inputs_store(struct input_set *in, struct inputs_store *s, struct err *err)
 	s->list[0] = '\0';
 	s->uploaded_files = s->uploaded_bytes = s->present_files = s->present_bytes = 0;
 	if (list) {
-		fingerprint(in, print);
+		inputs_fingerprint(in, print);
 		ret = known_set(in, s, print, err);
 		if (ret != 0)
 			return ret < 0 ? -1 : 0;
@@ -512,7 +434,7 @@ int inputs_store(struct input_set *in, struct inputs_store *s, struct err *err)
 	if (ret == 0 && list && clock_mono_ms() - begin > CAS_TRUST_MS / 2)
 		ret = renew_all(in, s, err);
 	if (ret == 0 && list)
-		ret = store_manifest(in, s, err);
+		ret = inputs_put_list(in, s, err);
 	if (ret == 0 && list)
 		ret = cas_pin(s->cas, s->list, err);
 	if (ret == 0 && list && settled && s->cache)

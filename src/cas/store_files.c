@@ -1,346 +1,24 @@
-/* A directory as an object store. */
-#include "cas/store.h"
+/* A directory as an object store: opening, reading, listing, removing. */
+#include "cas/store_files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "base/base.h"
 #include "base/str.h"
-#include "cas/cas.h"
 #include "sys/file.h"
-#include "sys/hash.h"
-
-static const char tmp_dir[] = ".tmp";
-static const char lock_file[] = ".lock";
-
-struct store_files {
-	struct store base;
-	char *dir; /* for messages */
-	int fd;
-	int tmpfd, lockfd; /* -1 until something is written; under mu */
-	atomic_bool unsynced;
-	atomic_bool no_clone; /* FICLONE was refused once: do not ask for each file */
-	pthread_mutex_t mu;
-	pthread_cond_t idle;
-	size_t sharers;
-	bool exclusive;
-};
-
-static struct store_files *files_of(struct store *base)
-{
-	return container_of(base, struct store_files, base);
-}
-
-/* ---- the lock of the store -------------------------------------------------------------- */
-
-static int open_writable(struct store_files *s, struct err *err)
-{
-	if (s->lockfd >= 0)
-		return 0;
-	if (s->tmpfd < 0) {
-		if (file_mkdirs(s->fd, tmp_dir, 0700, err) < 0)
-			return err_prefix(err, "%s", s->dir);
-		s->tmpfd = file_open_dir(s->fd, tmp_dir, err);
-		if (s->tmpfd < 0)
-			return err_prefix(err, "%s", s->dir);
-	}
-	s->lockfd = openat(s->fd, lock_file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (s->lockfd < 0)
-		return err_sys(err, "cannot open %s/%s", s->dir, lock_file);
-	return 0;
-}
-
-static int flock_retry(int fd, int op)
-{
-	int rc;
-
-	do
-		rc = flock(fd, op);
-	while (rc < 0 && errno == EINTR);
-	return rc;
-}
-
-/* flock belongs to the open file, so the threads of one handle share one lock and count. */
-static int lock_shared(struct store_files *s, struct err *err)
-{
-	int ret = -1;
-
-	pthread_mutex_lock(&s->mu);
-	while (s->exclusive)
-		pthread_cond_wait(&s->idle, &s->mu);
-	if (open_writable(s, err) < 0)
-		goto out;
-	if (s->sharers == 0 && flock_retry(s->lockfd, LOCK_SH) < 0) {
-		err_sys(err, "cannot lock %s", s->dir);
-		goto out;
-	}
-	s->sharers++;
-	ret = 0;
-out:
-	pthread_mutex_unlock(&s->mu);
-	return ret;
-}
-
-static void unlock_shared(struct store_files *s)
-{
-	pthread_mutex_lock(&s->mu);
-	if (--s->sharers == 0) {
-		flock_retry(s->lockfd, LOCK_UN);
-		pthread_cond_broadcast(&s->idle);
-	}
-	pthread_mutex_unlock(&s->mu);
-}
-
-static int lock_exclusive(struct store_files *s, struct err *err)
-{
-	int ret = -1;
-
-	pthread_mutex_lock(&s->mu);
-	while (s->exclusive || s->sharers)
-		pthread_cond_wait(&s->idle, &s->mu);
-	if (open_writable(s, err) < 0)
-		goto out;
-	if (flock_retry(s->lockfd, LOCK_EX) < 0) {
-		err_sys(err, "cannot lock %s", s->dir);
-		goto out;
-	}
-	s->exclusive = true;
-	ret = 0;
-out:
-	pthread_mutex_unlock(&s->mu);
-	return ret;
-}
-
-static void unlock_exclusive(struct store_files *s)
-{
-	pthread_mutex_lock(&s->mu);
-	s->exclusive = false;
-	flock_retry(s->lockfd, LOCK_UN);
-	pthread_cond_broadcast(&s->idle);
-	pthread_mutex_unlock(&s->mu);
-}
-
-/* ---- helpers ---------------------------------------------------------------------------- */
 
 static bool is_reserved(const char *key)
 {
-	return (str_starts(key, tmp_dir) && (key[4] == '\0' || key[4] == '/')) ||
-	       strcmp(key, lock_file) == 0;
+	return (str_starts(key, STORE_TMP) && (key[4] == '\0' || key[4] == '/')) ||
+	       strcmp(key, STORE_LOCK) == 0;
 }
 
-static int check_key(const struct store_files *s, const char *key, struct err *err)
+int files_check_key(const struct store_files *s, const char *key, struct err *err)
 {
 	if (!file_path_is_clean(key) || !utf8_valid(key, strlen(key)) || is_reserved(key))
 		return err_set(err, ERR_USAGE, "%s: %s is no key of an object", s->dir, key);
-	return 0;
-}
-
-/* Renews the time; the caller holds the lock. 1, 0 gone. */
-static int touch_locked(struct store_files *s, const char *key, struct err *err)
-{
-	if (utimensat(s->fd, key, NULL, AT_SYMLINK_NOFOLLOW) == 0)
-		return 1;
-	if (errno == ENOENT || errno == ENOTDIR)
-		return 0;
-	return err_sys(err, "cannot renew %s/%s", s->dir, key);
-}
-
-static int files_touch(struct store *base, const char *key, struct err *err)
-{
-	struct store_files *s = files_of(base);
-	int ret;
-
-	if (check_key(s, key, err) < 0 || lock_shared(s, err) < 0)
-		return -1;
-	ret = touch_locked(s, key, err);
-	unlock_shared(s);
-	return ret;
-}
-
-/* ---- writing ---------------------------------------------------------------------------- */
-
-/* A temporary file that is ours: locked, so that sweep() of another process leaves it alone. A
- * sweep may come between the creation and the lock; then the name is gone and we take another. */
-static int temp_open(struct store_files *s, char *name, struct err *err)
-{
-	pthread_mutex_lock(&s->mu);
-	int rc = open_writable(s, err);
-
-	pthread_mutex_unlock(&s->mu);
-	if (rc < 0)
-		return -1;
-	for (;;) {
-		struct stat st;
-		int fd = file_temp(s->tmpfd, "o", 0400, name, err);
-
-		if (fd < 0)
-			return err_prefix(err, "%s", s->dir);
-		if (flock_retry(fd, LOCK_EX) < 0 || fstat(fd, &st) < 0) {
-			err_sys(err, "cannot lock %s/%s/%s", s->dir, tmp_dir, name);
-			unlinkat(s->tmpfd, name, 0);
-			close(fd);
-			return -1;
-		}
-		if (st.st_nlink > 0)
-			return fd;
-		close(fd);
-	}
-}
-
-static int make_parents(struct store_files *s, const char *key, struct err *err)
-{
-	const char *slash = strrchr(key, '/');
-	char *dir;
-	int rc;
-
-	if (!slash)
-		return 0;
-	dir = xstrndup(key, (size_t)(slash - key));
-	rc = file_mkdirs(s->fd, dir, 0700, err);
-	free(dir);
-	return rc < 0 ? err_prefix(err, "%s", s->dir) : 0;
-}
-
-/* Gives the finished temporary file its name. 1 stored, 0 another one was there first. The
- * temporary name is gone afterwards in any case. */
-static int temp_commit(struct store_files *s, const char *name, const char *key, struct err *err)
-{
-	int ret;
-
-	if (lock_shared(s, err) < 0) {
-		unlinkat(s->tmpfd, name, 0);
-		return -1;
-	}
-	for (int i = 0;; i++) {
-		ret = touch_locked(s, key, err);
-		if (ret != 0) {
-			ret = ret > 0 ? 0 : -1;
-			break;
-		}
-		ret = file_rename(s->tmpfd, name, s->fd, key, RENAME_NOREPLACE, err);
-		if (ret > 0)
-			break;
-		if (ret < 0) {
-			if (err->sys != ENOENT || i > 0 || make_parents(s, key, err) < 0)
-				break;
-			*err = (struct err)ERR_INIT;
-		}
-	}
-	if (ret <= 0)
-		unlinkat(s->tmpfd, name, 0);
-	unlock_shared(s);
-	return ret;
-}
-
-static int write_source(struct store_files *s, const struct store_source *src, int fd,
-			struct err *err)
-{
-	struct stat st;
-
-	if (src->p)
-		return file_write_fd(fd, src->p, src->n, err);
-	if (file_clone_fd(src->fd, fd, err) < 0)
-		return -1;
-	if (fstat(fd, &st) < 0)
-		return err_sys(err, "%s", s->dir);
-	if (st.st_size != src->size)
-		return err_set(err, ERR_CONFLICT, "it changed while it was read");
-	return 0;
-}
-
-static int files_put(struct store *base, const char *key, const struct store_source *src,
-		     struct err *err)
-{
-	struct store_files *s = files_of(base);
-	char name[FILE_TEMP_SIZE];
-	int ret, fd;
-
-	if (check_key(s, key, err) < 0)
-		return -1;
-	ret = files_touch(base, key, err);
-	if (ret != 0)
-		return ret > 0 ? 0 : -1;
-	fd = temp_open(s, name, err);
-	if (fd < 0)
-		return -1;
-	if (write_source(s, src, fd, err) < 0) {
-		unlinkat(s->tmpfd, name, 0);
-		close(fd);
-		return err_prefix(err, "cannot store %s/%s", s->dir, key);
-	}
-	ret = temp_commit(s, name, key, err);
-	close(fd);
-	atomic_store(&s->unsynced, true);
-	return ret;
-}
-
-/* Fills the temporary file with what fd holds and hashes exactly that. A clone is a snapshot; a
- * copy is hashed as it is written. */
-static int fill_content(struct store_files *s, int fd, int tmp, char *hex, int64_t *size,
-			struct err *err)
-{
-	struct stat st;
-
-	if (!atomic_load(&s->no_clone)) {
-		if (ioctl(tmp, FICLONE, fd) == 0) {
-			if (hash_fd(tmp, -1, hex, &st, err) != HASH_OK)
-				return err->code ? -1 : err_set(err, ERR_IO, "cannot read it");
-			*size = st.st_size;
-			return 0;
-		}
-		if (errno == EOPNOTSUPP || errno == ENOTTY || errno == ENOSYS)
-			atomic_store(&s->no_clone, true);
-	}
-	switch (hash_fd(fd, tmp, hex, &st, err)) {
-	case HASH_OK:
-		*size = st.st_size;
-		return 0;
-	case HASH_CHANGED:
-		return err_set(err, ERR_CONFLICT, "it changed while it was read");
-	case HASH_FAILED:
-		break;
-	}
-	return -1;
-}
-
-static int files_put_content(struct store *base, int fd, char *hex, int64_t *size,
-			     struct err *err)
-{
-	struct store_files *s = files_of(base);
-	char name[FILE_TEMP_SIZE], key[CAS_KEY_SIZE];
-	int ret, tmp;
-
-	tmp = temp_open(s, name, err);
-	if (tmp < 0)
-		return -1;
-	if (fill_content(s, fd, tmp, hex, size, err) < 0) {
-		unlinkat(s->tmpfd, name, 0);
-		close(tmp);
-		return -1;
-	}
-	cas_key(key, hex);
-	ret = temp_commit(s, name, key, err);
-	close(tmp);
-	atomic_store(&s->unsynced, true);
-	return ret;
-}
-
-static int files_sync(struct store *base, struct err *err)
-{
-	struct store_files *s = files_of(base);
-
-	if (atomic_exchange(&s->unsynced, false) && syncfs(s->fd) < 0) {
-		atomic_store(&s->unsynced, true);
-		return err_sys(err, "cannot flush %s", s->dir);
-	}
 	return 0;
 }
 
@@ -351,7 +29,7 @@ static int open_object(struct store_files *s, const char *key, struct err *err)
 {
 	int fd;
 
-	if (check_key(s, key, err) < 0)
+	if (files_check_key(s, key, err) < 0)
 		return -1;
 	fd = openat(s->fd, key, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd >= 0)
@@ -418,7 +96,7 @@ static int files_link(struct store *base, const char *key, int dirfd, const char
 {
 	struct store_files *s = files_of(base);
 
-	if (check_key(s, key, err) < 0)
+	if (files_check_key(s, key, err) < 0)
 		return -1;
 	if (linkat(s->fd, key, dirfd, path, 0) == 0)
 		return 1;
@@ -443,7 +121,7 @@ static int files_stat(struct store *base, const char *key, struct store_stat *ou
 	struct store_files *s = files_of(base);
 	struct stat st;
 
-	if (check_key(s, key, err) < 0)
+	if (files_check_key(s, key, err) < 0)
 		return -1;
 	if (fstatat(s->fd, key, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		if (errno == ENOENT || errno == ENOTDIR)
@@ -507,7 +185,7 @@ static int files_remove(struct store *base, const char *key, const struct store_
 	struct store_stat now;
 	int ret;
 
-	if (check_key(s, key, err) < 0 || lock_exclusive(s, err) < 0)
+	if (files_check_key(s, key, err) < 0 || files_lock_exclusive(s, err) < 0)
 		return -1;
 	ret = files_stat(base, key, &now, err);
 	if (ret == 0) {
@@ -518,44 +196,7 @@ static int files_remove(struct store *base, const char *key, const struct store_
 		else if (unlinkat(s->fd, key, 0) < 0 && errno != ENOENT)
 			ret = err_sys(err, "cannot remove %s/%s", s->dir, key);
 	}
-	unlock_exclusive(s);
-	return ret;
-}
-
-struct sweep_walk {
-	struct store_files *s;
-	int64_t count;
-};
-
-static int sweep_entry(void *ctx, const struct walk_entry *e, struct err *err)
-{
-	struct sweep_walk *w = ctx;
-	int fd;
-
-	if (e->depth == 0 || e->type != DT_REG)
-		return e->depth == 0 ? WALK_GO_ON : WALK_SKIP;
-	fd = openat(e->dirfd, e->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return WALK_GO_ON; /* its writer was quicker */
-	if (flock_retry(fd, LOCK_EX | LOCK_NB) == 0) {
-		if (unlinkat(e->dirfd, e->name, 0) == 0)
-			w->count++;
-		else if (errno != ENOENT)
-			err_sys(err, "cannot remove %s/%s/%s", w->s->dir, tmp_dir, e->name);
-	}
-	close(fd);
-	return err->code ? -1 : WALK_GO_ON;
-}
-
-static int files_sweep(struct store *base, int64_t *count, struct err *err)
-{
-	struct store_files *s = files_of(base);
-	struct sweep_walk w = { s, 0 };
-	int ret = 0;
-
-	if (faccessat(s->fd, tmp_dir, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		ret = file_walk(s->fd, tmp_dir, WALK_NO_STAT, sweep_entry, &w, err);
-	*count = w.count;
+	files_unlock_exclusive(s);
 	return ret;
 }
 
