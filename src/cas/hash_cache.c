@@ -1,8 +1,10 @@
 /* hashes.db. */
 #include "cas/hash_cache.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/base.h"
 #include "base/buf.h"
@@ -129,13 +131,31 @@ bool hash_stamp_settled(const struct hash_stamp *s, int64_t read_ns)
 
 /* ---- open, close ------------------------------------------------------------------------ */
 
+/* A file that is no database at all would stand in the way for ever. */
+static void drop_rubbish(const char *path)
+{
+	static const char magic[] = "SQLite format 3";
+	char head[sizeof(magic)];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	n = read(fd, head, sizeof(head));
+	close(fd);
+	if (n > 0 && ((size_t)n < sizeof(head) || memcmp(head, magic, sizeof(head)) != 0))
+		unlink(path);
+}
+
 static struct db *open_db(const char *path, struct err *err)
 {
 	struct db_options o = { .path = path, .create = true, .busy_ms = BUSY_MS,
 				.allow_network = false };
-	struct db *db = db_open(&o, err);
+	struct db *db;
 	int64_t version = 0;
 
+	drop_rubbish(path);
+	db = db_open(&o, err);
 	if (!db)
 		return NULL;
 	if (db_user_version(db, &version, err) < 0)
