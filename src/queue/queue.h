@@ -49,7 +49,7 @@ enum bind_result { BIND_DONE = 1, BIND_TAKEN = 0, BIND_HELD = 2, BIND_GONE = 3 }
  * One ask of `claim`. The callbacks run inside the transaction, in this order: `others` once, then
  * for each class of each job that has claimable tasks `want` and, when tasks were found, `took`;
  * `memory` at the end, when something was claimed. They must be quick and must not touch the
- * queue. `others` may be called again: then everything begins anew and what an earlier `took`
+ * queue. A repeated call whose tasks are claimed already calls none of them. `others` may be called again: then everything begins anew and what an earlier `took`
  * counted is void.
  */
 struct claim_request {

@@ -1,0 +1,192 @@
+#ifndef QUEUE_QUEUE_SQLITE_H
+#define QUEUE_QUEUE_SQLITE_H
+/*
+ * Private to src/queue/queue_sqlite*.c: the handle, the transaction with its tally, and the
+ * functions of struct queue_ops by file.
+ *
+ * A task's key is `job << 32 | n`, so that a job's tasks lie together in order of n and appending
+ * them is the cheapest insert SQLite has. A task that was never written since it was inserted
+ * (v = 1, pending) is not in the index `ready`: table `span` holds such tasks as runs of one class.
+ * Every run is exact: all its rows have v = 1 and are pending. So a million new tasks cost a
+ * million rows and one span; claims and kills shorten spans; everything that comes back to pending
+ * (v > 1) goes into `ready`.
+ */
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/vec.h"
+#include "queue/queue.h"
+#include "sys/db.h"
+
+struct tally_delta {
+	int64_t job, delta;
+	char label[LABEL_SIZE];
+};
+
+struct job_known {
+	int64_t born;
+	int state; /* -1: no such job */
+};
+
+struct queue_sqlite {
+	struct queue base;
+	struct db *db;
+	char *path;
+	int64_t lease_ms;
+	bool fast;
+	char uuid[33];
+	int64_t since_pause; /* rows added since submit_add last slept */
+	/* of the running transaction */
+	VEC(struct tally_delta) tally;
+	VEC(struct job_known) known; /* jobs whose state was read */
+	VEC(int64_t) fewer;          /* jobs of which something may have ended */
+	VEC(int64_t) over;           /* jobs that ended */
+};
+
+static inline struct queue_sqlite *sq_of(struct queue *q)
+{
+	return container_of(q, struct queue_sqlite, base);
+}
+static inline int64_t task_key(int64_t job, int64_t n)
+{
+	return job * ((int64_t)1 << 32) + n;
+}
+static inline int64_t key_job(int64_t k)
+{
+	return k >> 32;
+}
+static inline int64_t key_n(int64_t k)
+{
+	return k & 0xffffffff;
+}
+
+/* ---- queue_sqlite_schema.c ---- */
+
+enum { SQ_APPLICATION = 0x6b756265, SQ_SCHEMA = 1 };
+/* Brings the file to the newest schema; each step is one transaction. */
+int sq_migrate(struct queue_sqlite *q, bool read_only, struct err *err);
+struct sq_step {
+	int to;
+	const char *sql;
+};
+/* The same with given steps, for tests. */
+int sq_migrate_steps(struct queue_sqlite *q, const struct sq_step *steps, size_t n,
+		     bool read_only, struct err *err);
+
+/* ---- queue_sqlite_holder.c ---- */
+
+/* Looks for the process that holds the write lock: ends it when it is a node of this queue that
+ * held it for a lease. Called while waiting. */
+int sq_holder_hook(void *ctx, int64_t waited_ms);
+/* Pid of the holder of the write lock, 0: nobody or unknown. */
+int64_t sq_holder(const char *path);
+
+/* ---- queue_sqlite_txn.c ---- */
+
+/* One write transaction; `full` waits for the disk at commit. Between begin and commit, deltas of
+ * the tally are collected. */
+int sq_begin(struct queue_sqlite *q, bool full, struct err *err);
+/* Writes the tally, ends jobs without an open task, commits. On failure it is rolled back. */
+int sq_commit(struct queue_sqlite *q, struct err *err);
+void sq_rollback(struct queue_sqlite *q);
+int sq_tally(struct queue_sqlite *q, int64_t job, const char *label, int64_t delta,
+	     struct err *err);
+/* At commit, the job ends if nothing of it is open (a negative delta says so, too). */
+void sq_may_end(struct queue_sqlite *q, int64_t job);
+/* Count under a label, as of now and with what this transaction moved. */
+int sq_tally_get(struct queue_sqlite *q, int64_t job, const char *label, int64_t *count,
+		 struct err *err);
+/* Writes the deltas so far. */
+int sq_tally_flush(struct queue_sqlite *q, struct err *err);
+/* State of a job, -1: none; read once a transaction. */
+int sq_job_state(struct queue_sqlite *q, int64_t born, int *state, struct err *err);
+/* Did the transaction just committed end this job? */
+bool sq_was_over(const struct queue_sqlite *q, int64_t job);
+/* The label under which a task is counted. */
+const char *sq_tally_label(enum task_state state, const char *label);
+int sq_event(struct queue_sqlite *q, int64_t job, int64_t n, const char *kind, const char *text,
+	     struct err *err);
+/* Answers of calls, by op: 1 found, 0 none. */
+int sq_done_get(struct queue_sqlite *q, uint64_t op, int64_t *answer, int64_t *extra,
+		struct err *err);
+int sq_done_put(struct queue_sqlite *q, uint64_t op, int64_t answer, int64_t extra,
+		struct err *err);
+
+/* Runs a statement whose parameters are bound: 0/-1. */
+static inline int sq_run(struct queue_sqlite *q, sqlite3_stmt *st, struct err *err)
+{
+	return db_run(q->db, st, err);
+}
+
+/* ---- queue_sqlite_row.c: rows to structs and back ---- */
+
+void sq_job_read(sqlite3_stmt *st, struct job *out);  /* copies; running is not set */
+void sq_task_read(sqlite3_stmt *st, struct task *out); /* columns of SQ_TASK_COLUMNS */
+void sq_attempt_read(sqlite3_stmt *st, struct attempt *out); /* copies */
+int sq_attempt_insert(struct queue_sqlite *q, const struct attempt *a, uint64_t op,
+		      struct err *err);
+/* A short record of an attempt that never ended by itself (lost, killed, released). */
+int sq_attempt_note(struct queue_sqlite *q, int64_t k, int64_t attempt, const char *node,
+		    enum cause cause, const char *label, const char *note, uint64_t op,
+		    struct err *err);
+/* 1: the attempt's row carries this op (vop with `verdict`), 0: not. */
+int sq_attempt_op(struct queue_sqlite *q, int64_t k, int64_t attempt, uint64_t op, bool verdict,
+		  struct err *err);
+/* Index of a class in the job's list, appended when it is new. -1: error; -2: list is full. */
+int sq_class_index(struct queue_sqlite *q, int64_t job, const char *class, int *index,
+		   struct err *err);
+
+#define SQ_JOB_COLUMNS \
+	"born, bound, v, rev, state, id, n, priority, max_running, t, ended, told, root, policy, " \
+	"user, cluster, classes, info, secret"
+#define SQ_TASK_COLUMNS \
+	"k, v, state, class, due, attempt, acc, tries, free, lost, asks, node, label, reason"
+#define SQ_ATTEMPT_COLUMNS \
+	"k, a, node, label, cause, exit_code, signal, started, ended, elapsed_us, user_us, " \
+	"system_us, max_memory, block_in, block_out, result, result_bytes, reason, verdict, tail"
+
+/* ---- the operations ---- */
+
+int sq_submit_begin(struct queue *, const struct job_new *, int64_t *, struct err *);
+int sq_submit_add(struct queue *, int64_t, int64_t, const struct task_new *, size_t, struct err *);
+int sq_submit_bind(struct queue *, const struct bind *, struct err *);
+int sq_submit_abort(struct queue *, int64_t, struct err *);
+
+int sq_job_by_id(struct queue *, const char *, struct job *, struct err *);
+int sq_job_get(struct queue *, int64_t, struct job *, struct err *);
+int sq_job_last(struct queue *, const char *, struct job *, struct err *);
+int sq_jobs(struct queue *, const struct job_filter *, job_fn, void *, struct err *);
+int sq_task_get(struct queue *, int64_t, int64_t, struct task *, struct err *);
+int sq_tasks(struct queue *, int64_t, const struct task_filter *, task_fn, void *, struct err *);
+int sq_attempts(struct queue *, int64_t, int64_t, attempt_fn, void *, struct err *);
+int sq_attempt_get(struct queue *, int64_t, int64_t, int64_t, struct attempt *, struct err *);
+int sq_recent(struct queue *, int64_t, attempt_fn, void *, struct err *);
+int sq_counts(struct queue *, int64_t, count_fn, void *, struct err *);
+int sq_held(struct queue *, const char *, task_fn, void *, struct err *);
+int sq_events(struct queue *, int64_t, int64_t, event_fn, void *, struct err *);
+int sq_event_add(struct queue *, const struct event *, struct err *);
+
+int sq_nodes(struct queue *, const char *, node_fn, void *, struct err *);
+int sq_node_register(struct queue *, const struct node *, bool, uint64_t, struct err *);
+int sq_beat(struct queue *, const char *, uint64_t, enum node_state *, struct err *);
+int sq_node_move(struct queue *, const char *, int64_t, enum node_event, uint64_t, struct err *);
+int sq_node_wait(struct queue *, const char *, int64_t, uint64_t, struct err *);
+int sq_node_info(struct queue *, const char *, const char *, struct err *);
+int sq_node_delete(struct queue *, const char *, struct err *);
+
+int sq_claim(struct queue *, const struct claim_request *, struct claimed *, struct claim_reply *,
+	     struct err *);
+int sq_release(struct queue *, const char *, enum cause, struct release *, size_t, int64_t,
+	       uint64_t, struct err *);
+int sq_finish(struct queue *, const char *, struct outcome *, size_t, int64_t, uint64_t,
+	      struct err *);
+int sq_ask_again(struct queue *, int64_t, int64_t, int64_t *, uint64_t, struct err *);
+int sq_verdict(struct queue *, struct verdict_row *, size_t, uint64_t, struct err *);
+
+int sq_job_move(struct queue *, int64_t, enum job_event, bool, uint64_t, struct err *);
+int sq_kill(struct queue *, int64_t, const struct ranges *, size_t, uint64_t, int64_t *, bool *,
+	    struct err *);
+int sq_reset(struct queue *, struct reset_request *, struct err *);
+int sq_job_told(struct queue *, int64_t, uint64_t, struct err *);
+int sq_job_delete(struct queue *, int64_t, size_t, bool *, struct err *);
+
+#endif

@@ -1,0 +1,185 @@
+#include "queue/queue_sqlite.h"
+
+#include <stdio.h>
+
+#include "base/id.h"
+
+/*
+ * Schema 1. Numbers of states are those of model/task.h. `op` columns hold the 8 random bytes with
+ * which a write signs itself; a claim, a beat and everything else sign a node's row in different
+ * columns, because different threads write them.
+ */
+static const char schema_1[] =
+"CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;"
+"CREATE TABLE job("
+" born INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, v INTEGER NOT NULL,"
+" rev INTEGER NOT NULL, state INTEGER NOT NULL, bound INTEGER NOT NULL,"
+" user TEXT NOT NULL, cluster TEXT NOT NULL, priority INTEGER NOT NULL,"
+" max_running INTEGER NOT NULL, n INTEGER NOT NULL, t INTEGER NOT NULL, ended INTEGER NOT NULL,"
+" told INTEGER NOT NULL, root TEXT, policy TEXT, classes TEXT, info TEXT, secret TEXT) STRICT;"
+"CREATE UNIQUE INDEX job_id ON job(id) WHERE state IN (1,2,3);"
+"CREATE INDEX job_open ON job(cluster, priority DESC, bound) WHERE state=1;"
+"CREATE INDEX job_user ON job(user, bound) WHERE state IN (1,2,3);"
+"CREATE TABLE task("
+" k INTEGER PRIMARY KEY, v INTEGER NOT NULL, op INTEGER NOT NULL, state INTEGER NOT NULL,"
+" class INTEGER NOT NULL, due INTEGER NOT NULL, attempt INTEGER NOT NULL, acc INTEGER NOT NULL,"
+" tries INTEGER NOT NULL, free INTEGER NOT NULL, lost INTEGER NOT NULL, asks INTEGER NOT NULL,"
+" node TEXT, label TEXT, reason TEXT) STRICT;"
+"CREATE INDEX ready ON task(k>>32, class, due) WHERE state=0 AND v>1;"
+"CREATE INDEX held ON task(node) WHERE state IN (2,3);"
+"CREATE TABLE span("
+" job INTEGER NOT NULL, class INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+" PRIMARY KEY(job, class, first)) STRICT, WITHOUT ROWID;"
+"CREATE TABLE attempt("
+" k INTEGER NOT NULL, a INTEGER NOT NULL, op INTEGER NOT NULL, vop INTEGER NOT NULL,"
+" node TEXT, label TEXT, cause INTEGER NOT NULL, exit_code INTEGER NOT NULL,"
+" signal INTEGER NOT NULL, started INTEGER NOT NULL, ended INTEGER NOT NULL,"
+" elapsed_us INTEGER NOT NULL, user_us INTEGER NOT NULL, system_us INTEGER NOT NULL,"
+" max_memory INTEGER NOT NULL, block_in INTEGER NOT NULL, block_out INTEGER NOT NULL,"
+" result TEXT, result_bytes INTEGER NOT NULL, reason TEXT, verdict TEXT, tail TEXT,"
+" PRIMARY KEY(k, a)) STRICT, WITHOUT ROWID;"
+"CREATE TABLE tally("
+" job INTEGER NOT NULL, label TEXT NOT NULL, count INTEGER NOT NULL,"
+" PRIMARY KEY(job, label)) STRICT, WITHOUT ROWID;"
+"CREATE TABLE node("
+" id TEXT PRIMARY KEY, v INTEGER NOT NULL, op INTEGER NOT NULL, claim_op INTEGER NOT NULL,"
+" beat_op INTEGER NOT NULL, seq INTEGER NOT NULL, state INTEGER NOT NULL,"
+" first INTEGER NOT NULL, beat INTEGER NOT NULL, waits INTEGER NOT NULL,"
+" memory INTEGER NOT NULL, t INTEGER NOT NULL, cluster TEXT NOT NULL, cap TEXT, info TEXT)"
+" STRICT, WITHOUT ROWID;"
+"CREATE UNIQUE INDEX node_first ON node(cluster) WHERE first=1 AND state=0;"
+"CREATE TABLE event("
+" seq INTEGER PRIMARY KEY AUTOINCREMENT, t INTEGER NOT NULL, job INTEGER NOT NULL,"
+" n INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT) STRICT;"
+"CREATE TABLE done("
+" op INTEGER PRIMARY KEY, seq INTEGER NOT NULL, answer INTEGER NOT NULL,"
+" extra INTEGER NOT NULL) STRICT;"
+"CREATE UNIQUE INDEX done_seq ON done(seq);";
+
+static const struct sq_step steps[] = {
+	{ 1, schema_1 },
+};
+
+static const char sql_application[] = "PRAGMA application_id";
+static const char sql_set_application[] = "PRAGMA application_id=1802855013";
+static const char sql_tables[] = "SELECT count(*) FROM sqlite_schema";
+static const char sql_insert_uuid[] =
+	"INSERT OR IGNORE INTO meta VALUES('uuid', ?1), ('bound', 0)";
+static const char sql_uuid[] = "SELECT value FROM meta WHERE key='uuid'";
+static const char sql_living[] =
+	"SELECT id, (SELECT count(*) FROM task WHERE task.node=node.id AND state IN (2,3)) "
+	"FROM node WHERE state<>3 LIMIT 1";
+
+static int not_ours(const struct queue_sqlite *q, struct err *err)
+{
+	return err_set(err, ERR_CONFIG, "%s is a database of another program: move it away, or "
+		       "set KUBEQUE_HOME to another directory", q->path);
+}
+
+/* An SQLite file that another program made is not touched. */
+static int check_owner(struct queue_sqlite *q, int64_t version, struct err *err)
+{
+	sqlite3_stmt *st = db_prepare(q->db, sql_application, err);
+	int64_t application, tables;
+
+	if (!st || db_int(q->db, st, 0, &application, err) < 0)
+		return -1;
+	if (application == SQ_APPLICATION)
+		return 0;
+	st = db_prepare(q->db, sql_tables, err);
+	if (!st || db_int(q->db, st, 0, &tables, err) < 0)
+		return -1;
+	return application != 0 || version != 0 || tables != 0 ? not_ours(q, err) : 0;
+}
+
+/* Nodes of an older kubeque would write rows they do not understand: they have to leave first. */
+static int check_nodes(struct queue_sqlite *q, struct err *err)
+{
+	sqlite3_stmt *st = db_prepare(q->db, sql_living, err);
+	int rc = st ? db_step(q->db, st, err) : -1;
+
+	if (rc == 1)
+		rc = err_set(err, ERR_BUSY, "waiting for node %s to finish %lld tasks before "
+			     "upgrading the queue", db_col_text(st, 0),
+			     (long long)db_col_int(st, 1));
+	db_reset(st);
+	return rc;
+}
+
+/* In the transaction: somebody else may have done this step meanwhile. */
+static int step_apply(struct queue_sqlite *q, const struct sq_step *s, struct err *err)
+{
+	char uuid[33];
+	int64_t version;
+	sqlite3_stmt *st;
+
+	if (db_user_version(q->db, &version, err) < 0)
+		return -1;
+	if (version >= s->to)
+		return 0;
+	if (version > 0 && check_nodes(q, err) < 0)
+		return -1;
+	if (db_exec(q->db, s->sql, err) < 0 ||
+	    (version == 0 && db_exec(q->db, sql_set_application, err) < 0))
+		return -1;
+	if (version == 0) {
+		id_hex(uuid, 16);
+		st = db_prepare(q->db, sql_insert_uuid, err);
+		if (!st)
+			return -1;
+		db_bind_text(st, 1, uuid);
+		if (db_run(q->db, st, err) < 0)
+			return -1;
+	}
+	return db_set_user_version(q->db, s->to, err);
+}
+
+static int read_uuid(struct queue_sqlite *q, struct err *err)
+{
+	sqlite3_stmt *st = db_prepare(q->db, sql_uuid, err);
+	int rc = st ? db_step(q->db, st, err) : -1;
+
+	if (rc == 1)
+		snprintf(q->uuid, sizeof(q->uuid), "%s", db_col_text(st, 0));
+	else if (rc == 0)
+		rc = not_ours(q, err);
+	db_reset(st);
+	return rc < 0 ? -1 : 0;
+}
+
+int sq_migrate_steps(struct queue_sqlite *q, const struct sq_step *s, size_t n, bool read_only,
+		     struct err *err)
+{
+	int newest = s[n - 1].to;
+	int64_t version;
+
+	if (db_user_version(q->db, &version, err) < 0)
+		return -1;
+	if (check_owner(q, version, err) < 0)
+		return -1;
+	if (version > newest)
+		return err_set(err, ERR_CONFIG, "%s has schema %lld, this kubeque knows schema %d: "
+			       "use the newer kubeque", q->path, (long long)version, newest);
+	if (version < newest && read_only)
+		return err_set(err, ERR_CONFIG, "%s has schema %lld, this kubeque needs schema %d: "
+			       "any command that writes upgrades it", q->path,
+			       (long long)version, newest);
+	for (size_t i = 0; i < n; i++) {
+		if (s[i].to <= version)
+			continue;
+		if (db_begin(q->db, true, err) < 0)
+			return -1;
+		if (step_apply(q, &s[i], err) < 0) {
+			db_rollback(q->db);
+			return -1;
+		}
+		if (db_commit(q->db, err) < 0)
+			return -1;
+	}
+	return read_uuid(q, err);
+}
+
+int sq_migrate(struct queue_sqlite *q, bool read_only, struct err *err)
+{
+	return sq_migrate_steps(q, steps, ARRAY_SIZE(steps), read_only, err);
+}
