@@ -27,12 +27,19 @@ struct job_known {
 	int state; /* -1: no such job */
 };
 
+struct holder_look {
+	int64_t pid; /* 0: nobody */
+	unsigned char head[48];
+};
+
 struct queue_sqlite {
 	struct queue base;
 	struct db *db;
 	char *path;
 	int64_t lease_ms;
 	bool fast;
+	struct holder_look held_by;  /* who held the write lock when we last looked */
+	int64_t held_since_ms;       /* into the wait: first look that saw the same */
 	char uuid[33];
 	int64_t since_pause; /* rows added since submit_add last slept */
 	/* of the running transaction */
@@ -75,7 +82,7 @@ int sq_migrate_steps(struct queue_sqlite *q, const struct sq_step *steps, size_t
 /* ---- queue_sqlite_holder.c ---- */
 
 /* Looks for the process that holds the write lock: ends it when it is a node of this queue that
- * held it for a lease. Called while waiting. */
+ * was inside one and the same transaction for a lease. Called while waiting. */
 int sq_holder_hook(void *ctx, int64_t waited_ms);
 /* Pid of the holder of the write lock, 0: nobody or unknown. */
 int64_t sq_holder(const char *path);
@@ -103,8 +110,9 @@ int sq_job_state(struct queue_sqlite *q, int64_t born, int *state, struct err *e
 bool sq_was_over(const struct queue_sqlite *q, int64_t job);
 /* The label under which a task is counted. */
 const char *sq_tally_label(enum task_state state, const char *label);
-int sq_event(struct queue_sqlite *q, int64_t job, int64_t n, const char *kind, const char *text,
-	     struct err *err);
+/* t 0: now. */
+int sq_event(struct queue_sqlite *q, int64_t t, int64_t job, int64_t n, const char *kind,
+	     const char *text, struct err *err);
 /* Answers of calls, by op: 1 found, 0 none. */
 int sq_done_get(struct queue_sqlite *q, uint64_t op, int64_t *answer, int64_t *extra,
 		struct err *err);

@@ -25,6 +25,8 @@ static const char sql_lose_fail[] =
 	"UPDATE task SET state=8, v=v+1, op=?2, lost=lost+1, label=?3, reason=?4 WHERE k=?1";
 static const char sql_note[] = "UPDATE attempt SET verdict=?3, vop=?4 WHERE k=?1 AND a=?2";
 static const char sql_attempt_brief[] = "SELECT label, result FROM attempt WHERE k=?1 AND a=?2";
+static const char sql_verdict_op[] =
+	"SELECT count(*) FROM attempt WHERE k=?1 AND (vop=?2 OR op=?2)";
 static const char sql_node_state[] = "SELECT state FROM node WHERE id=?1";
 static const char sql_node_memory[] = "UPDATE node SET memory=?2 WHERE id=?1";
 
@@ -407,6 +409,25 @@ static int verdict_legal(struct queue_sqlite *q, const struct row *row,
 	return node == NODE_LOST;
 }
 
+/* Was this verdict applied by an earlier call with the same op? 1, 0, -1. */
+static int verdict_done(struct queue_sqlite *q, const struct row *row,
+			const struct verdict_row *r, uint64_t op, struct err *err)
+{
+	sqlite3_stmt *st;
+	int64_t found;
+
+	if (row->state < 0 || row->v <= r->v)
+		return 0;
+	if (row->op == (int64_t)op)
+		return 1;
+	st = db_prepare(q->db, sql_verdict_op, err);
+	if (!st)
+		return -1;
+	db_bind_int(st, 1, row->k);
+	db_bind_int(st, 2, (int64_t)op);
+	return db_int(q->db, st, 0, &found, err) < 0 ? -1 : found > 0;
+}
+
 static int verdict_one(struct queue_sqlite *q, struct verdict_row *r, uint64_t op,
 		       struct err *err)
 {
@@ -417,10 +438,11 @@ static int verdict_one(struct queue_sqlite *q, struct verdict_row *r, uint64_t o
 	r->over = false;
 	if (row_get(q, r->job, r->n, &row, err) < 0)
 		return -1;
-	if (row.state >= 0 && row.op == (int64_t)op) {
+	rc = verdict_done(q, &row, r, op, err);
+	if (rc == 1)
 		r->answer = ANSWER_ACCEPTED;
-		return 0;
-	}
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
 	rc = verdict_legal(q, &row, r, err);
 	if (rc <= 0)
 		return rc;
@@ -441,8 +463,11 @@ int sq_verdict(struct queue *base, struct verdict_row *r, size_t n, uint64_t op,
 {
 	struct queue_sqlite *q = sq_of(base);
 	int64_t told = 0;
+	bool full = false;
 
-	if (sq_begin(q, true, err) < 0)
+	for (size_t i = 0; i < n; i++)
+		full = full || r[i].event == TASK_EV_COMPLETE || r[i].event == TASK_EV_FAIL;
+	if (sq_begin(q, full, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		if (verdict_one(q, &r[i], op, err) < 0) {

@@ -259,7 +259,7 @@ static int take_id(struct queue_sqlite *q, const char *id, int64_t replace, stru
 		return -1;
 	if (db_changes(q->db) == 0) /* it is being killed */
 		return BIND_HELD;
-	return sq_event(q, holder, 0, "removed", "replaced", err) < 0 ? -1 : BIND_DONE;
+	return sq_event(q, 0, holder, 0, "removed", "replaced", err) < 0 ? -1 : BIND_DONE;
 }
 
 static int set_bound(struct queue_sqlite *q, const struct bind *b, struct err *err)
@@ -277,7 +277,7 @@ static int set_bound(struct queue_sqlite *q, const struct bind *b, struct err *e
 	if (sq_run(q, st, err) < 0)
 		return -1;
 	sq_may_end(q, b->born);
-	return sq_event(q, b->born, 0, "submitted", NULL, err);
+	return sq_event(q, 0, b->born, 0, "submitted", NULL, err);
 }
 
 /* In the transaction. A bind_result or -1. */

@@ -32,7 +32,13 @@ int sq_begin(struct queue_sqlite *q, bool full, struct err *err)
 {
 	txn_forget(q);
 	q->over.n = 0;
-	return db_begin(q->db, full && !q->fast, err);
+	q->held_by = (struct holder_look){ 0 };
+	if (db_begin(q->db, full && !q->fast, err) == 0)
+		return 0;
+	if (err->code == ERR_BUSY && q->held_by.pid > 0)
+		err_set(err, ERR_BUSY, "%s is locked by process %lld: wait for it or end it",
+			q->path, (long long)q->held_by.pid);
+	return -1;
 }
 
 void sq_rollback(struct queue_sqlite *q)
@@ -147,7 +153,7 @@ static int end_if_done(struct queue_sqlite *q, int64_t job, struct err *err)
 	if (db_changes(q->db) == 0)
 		return 0;
 	*vec_push(&q->over) = job;
-	return sq_event(q, job, 0, "over", NULL, err);
+	return sq_event(q, 0, job, 0, "over", NULL, err);
 }
 
 int sq_commit(struct queue_sqlite *q, struct err *err)
@@ -196,14 +202,14 @@ int sq_job_state(struct queue_sqlite *q, int64_t born, int *state, struct err *e
 	return 0;
 }
 
-int sq_event(struct queue_sqlite *q, int64_t job, int64_t n, const char *kind, const char *text,
-	     struct err *err)
+int sq_event(struct queue_sqlite *q, int64_t t, int64_t job, int64_t n, const char *kind,
+	     const char *text, struct err *err)
 {
 	sqlite3_stmt *st = db_prepare(q->db, sql_event, err);
 
 	if (!st)
 		return -1;
-	db_bind_int(st, 1, clock_wall_ms());
+	db_bind_int(st, 1, t ? t : clock_wall_ms());
 	db_bind_int(st, 2, job);
 	db_bind_int(st, 3, n);
 	db_bind_text(st, 4, kind);

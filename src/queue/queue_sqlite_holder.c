@@ -1,0 +1,147 @@
+#include "queue/queue_sqlite.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sys/machine.h"
+#include "sys/proc.h"
+
+/*
+ * Who holds the write lock? In WAL mode it is a POSIX lock on byte 120 of the -shm file, so the
+ * kernel knows the process. A node that was stopped inside a transaction would stop everybody; it
+ * is our own, it lost its lease long ago, and so it is killed. Nobody else is.
+ */
+
+enum { WRITE_LOCK_BYTE = 120, FDS_MAX = 16 };
+
+/*
+ * Closing any descriptor of a file drops all POSIX locks this process has on it, those of SQLite
+ * included. So a descriptor made to look at the lock is kept until the process ends.
+ */
+static struct shm_fd {
+	dev_t dev;
+	ino_t ino;
+	int fd;
+} shm_fds[FDS_MAX];
+static size_t n_shm_fds;
+static pthread_mutex_t shm_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static int shm_open_once(const char *path)
+{
+	struct stat st;
+	int fd = -1;
+
+	if (stat(path, &st) < 0)
+		return -1;
+	pthread_mutex_lock(&shm_mutex);
+	for (size_t i = 0; i < n_shm_fds; i++) {
+		if (shm_fds[i].dev == st.st_dev && shm_fds[i].ino == st.st_ino)
+			fd = shm_fds[i].fd;
+	}
+	if (fd < 0 && n_shm_fds < FDS_MAX) {
+		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		if (fd >= 0 && fstat(fd, &st) == 0)
+			shm_fds[n_shm_fds++] = (struct shm_fd){ st.st_dev, st.st_ino, fd };
+	}
+	pthread_mutex_unlock(&shm_mutex);
+	return fd;
+}
+
+int64_t sq_holder(const char *path)
+{
+	char *shm = xasprintf("%s-shm", path);
+	struct flock lock = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = WRITE_LOCK_BYTE, .l_len = 1,
+	};
+	int fd = shm_open_once(shm);
+	int64_t pid = 0;
+
+	if (fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+		pid = lock.l_pid;
+	free(shm);
+	return pid;
+}
+
+struct search {
+	int64_t pid;
+	uint64_t start;
+	const char *boot;
+	bool found;
+};
+
+static int64_t member_int(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+static int is_holder(void *ctx, const struct node *n)
+{
+	struct search *s = ctx;
+	json_t *info = json_loads(n->info ? n->info : "", 0, NULL);
+	const char *boot = json_string_value(json_object_get(info, "boot"));
+
+	if (info && member_int(info, "pid") == s->pid &&
+	    (uint64_t)member_int(info, "start") == s->start && boot && strcmp(boot, s->boot) == 0)
+		s->found = true;
+	json_decref(info);
+	return s->found;
+}
+
+/* Reads the nodes through a handle of its own: the other one is inside a call. */
+static bool is_node(const struct queue_sqlite *q, int64_t pid, uint64_t start)
+{
+	const struct queue_sqlite_options o = { .path = q->path, .busy_ms = 100,
+						.read_only = true };
+	struct err err = ERR_INIT;
+	struct machine m;
+	struct search s = { .pid = pid, .start = start };
+	struct queue *other = queue_sqlite_open(&o, &err);
+
+	if (!other)
+		return false;
+	machine_get(&m);
+	s.boot = m.boot_id;
+	(void)queue_nodes(other, NULL, is_holder, &s, &err);
+	queue_close(other);
+	return s.found;
+}
+
+/* Process and the head of the WAL index, which every commit changes: while both stay as they are,
+ * it is one transaction that holds the lock. */
+static void look(const char *path, struct holder_look *out)
+{
+	char *shm = xasprintf("%s-shm", path);
+	int fd = shm_open_once(shm);
+
+	*out = (struct holder_look){ .pid = sq_holder(path) };
+	if (fd >= 0 && pread(fd, out->head, sizeof(out->head), 0) < 0)
+		out->pid = 0;
+	free(shm);
+}
+
+int sq_holder_hook(void *ctx, int64_t waited_ms)
+{
+	struct queue_sqlite *q = ctx;
+	struct holder_look now;
+	struct proc_info p;
+
+	look(q->path, &now);
+	if (now.pid != q->held_by.pid || memcmp(now.head, q->held_by.head, sizeof(now.head)) != 0 ||
+	    waited_ms < q->held_since_ms) {
+		q->held_by = now;
+		q->held_since_ms = waited_ms;
+	}
+	if (waited_ms - q->held_since_ms < q->lease_ms)
+		return 0;
+	if (now.pid <= 1 || now.pid == getpid() || proc_info((pid_t)now.pid, &p) != 1)
+		return 0;
+	if (is_node(q, now.pid, p.start))
+		(void)proc_kill_exact((pid_t)now.pid, p.start, SIGKILL);
+	return 0;
+}
