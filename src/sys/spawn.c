@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -127,7 +128,7 @@ static void exec_candidates(struct launch *l)
 		errno = EACCES;
 }
 
-static void __attribute__((noreturn)) child(struct launch *l)
+static void __attribute__((noreturn, no_sanitize("address"))) child(struct launch *l)
 {
 	const struct proc_spec *s = l->spec;
 	sigset_t none;
@@ -166,31 +167,51 @@ fail:
 	_exit(127);
 }
 
-/* Child of a daemon start: makes the daemon and ends, so that init is its parent. */
-static void __attribute__((noreturn)) middle(struct launch *l)
+/*
+ * The start of a daemon: the child in the middle makes the daemon and ends, so that init is its
+ * parent. Each has a stack of its own (a vfork inside a vfork would use one stack three times).
+ */
+enum { STACK = 64 * 1024 };
+
+struct daemon_start {
+	struct launch *l;
+	char *stack;
+};
+
+static int __attribute__((no_sanitize("address"))) daemon_main(void *arg)
+{
+	child(arg);
+}
+
+static int __attribute__((no_sanitize("address"))) middle_main(void *arg)
+{
+	struct daemon_start *d = arg;
+	pid_t pid = clone(daemon_main, d->stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, d->l);
+
+	if (pid < 0) {
+		d->l->stage = STAGE_SETUP;
+		d->l->sys = errno;
+	}
+	d->l->daemon = pid;
+	_exit(0);
+}
+
+static pid_t clone_middle(struct launch *l)
+{
+	struct daemon_start d = { .l = l, .stack = xmalloc(2 * STACK) };
+	pid_t pid = clone(middle_main, d.stack + 2 * STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, &d);
+
+	free(d.stack);
+	return pid;
+}
+
+/* A frame of its own: nothing of the caller's is in registers that the child might change. */
+static pid_t __attribute__((noinline)) vfork_child(struct launch *l)
 {
 	pid_t pid = vfork();
 
 	if (pid == 0)
 		child(l);
-	if (pid < 0) {
-		l->stage = STAGE_SETUP;
-		l->sys = errno;
-	}
-	l->daemon = pid;
-	_exit(0);
-}
-
-/* A frame of its own: nothing of the caller's is in registers that the child might change. */
-static pid_t __attribute__((noinline)) vfork_child(struct launch *l, bool daemon)
-{
-	pid_t pid = vfork();
-
-	if (pid == 0) {
-		if (daemon)
-			middle(l);
-		child(l);
-	}
 	return pid;
 }
 
@@ -284,7 +305,7 @@ static pid_t run_once(struct launch *l, bool daemon)
 	l->stage = STAGE_SETUP;
 	sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = vfork_child(l, daemon);
+	pid = daemon ? clone_middle(l) : vfork_child(l);
 	saved = errno;
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (pid > 0 && (l->sys || daemon))
