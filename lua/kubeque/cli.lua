@@ -129,21 +129,18 @@ local function run(command, opt, args)
   return code or 0
 end
 
-local function find(argv, at)
-  local name = argv[at]
+---The command of a name or alias; nil and why there is none. Third: words that an alias brings.
+function M.find(name)
   local alias = aliases[name]
   if alias then
-    kubeque.log.info(alias.hint)
-    local words = table.move(alias, 2, #alias, 1, {})
-    table.move(argv, at + 1, #argv, #words + 1, words)
-    return M.load(alias[1]), words
+    return M.load(alias[1]), nil, alias
   end
   if not is_command(name) then
     local near = options.nearest(name, M.names())
     return nil, near and ('unknown command "%s" (did you mean %s?)'):format(name, near)
       or ('unknown command "%s" (see: kubeque help)'):format(name)
   end
-  return M.load(name), table.move(argv, at + 1, #argv, 1, {})
+  return M.load(name)
 end
 
 ---Runs one command line (without the program's name). Returns the exit status.
@@ -161,11 +158,17 @@ function M.main(argv)
     io.stderr:write(require("kubeque.help").overview(M.groups, M.load))
     return 2
   end
-  local command, words = find(argv, at)
+  local command, fault_text, alias = M.find(argv[at])
   if not command then
-    print_error(nil, words)
+    print_error(nil, fault_text)
     return 2
   end
+  local words = {}
+  if alias then
+    kubeque.log.info(alias.hint)
+    table.move(alias, 2, #alias, 1, words)
+  end
+  table.move(argv, at + 1, #argv, #words + 1, words)
   local opt, args = options.parse(command, words)
   if not opt then
     print_error(command.name, args)

@@ -48,8 +48,9 @@ function M.check(value, message, code, ...)
 end
 
 ---The fault behind an error value, or nil when it is something else (a bug, a script's error).
+---Functions written in C raise faults as plain tables.
 function M.of(value)
-  return getmetatable(value) == Fault and value or nil
+  return type(value) == "table" and type(value.message) == "string" and value or nil
 end
 
 return M

@@ -17,7 +17,6 @@ local M = {}
 
 local NO_NODE = 10    -- seconds without a node until one is started
 local REDRAW = 0.2    -- seconds between two drawings of the live line
-local SIGNAL_EXIT = { [1] = 129, [2] = 130, [15] = 143 }
 
 local function say(w, text)
   if not w.ctx.quiet then
@@ -186,7 +185,7 @@ local function show(w, now, last)
   for _, copy in ipairs(w.copiers) do
     copy()
   end
-  kubeque.flush()
+  kubeque.out()
   w.next_show = before + math.max(0.05, 10 * (kubeque.time.mono() - before))
 end
 
@@ -234,8 +233,7 @@ local function interrupted(w)
   end
   kubeque.log.info("Interrupted -- Exiting, but your job will continue to run unaffected.")
   kubeque.log.info(("Watch it: kubeque watch %s   Stop it: kubeque kill %s"):format(id, id))
-  local signal = kubeque.interrupted()
-  return SIGNAL_EXIT[signal] or 130, "interrupted"
+  return 130, "interrupted" -- the program says 143 or 129 where another signal came
 end
 
 local function done(w)

@@ -1,0 +1,48 @@
+-- Help, and everything that is made from the declarations of the commands.
+
+local function width()
+  return kubeque.term.isatty(1) and kubeque.term.width() or 80
+end
+
+---All commands and their options as data, for completion and tests.
+local function declarations(cli, options)
+  local list = {}
+  for _, name in ipairs(cli.names()) do
+    local command = cli.load(name)
+    list[#list + 1] = { name = name, summary = command.summary, usage = command.usage,
+      options = kubeque.json.array(options.dump(command)) }
+  end
+  return kubeque.json.encode({ commands = list }, { indent = 2 }) .. "\n"
+end
+
+local function run(opt, args)
+  local cli, help = require "kubeque.cli", require "kubeque.help"
+  if opt.markdown then
+    kubeque.out(help.markdown(cli.groups, cli.load))
+  elseif opt.config_markdown then
+    kubeque.out(require("kubeque.configdoc").markdown())
+  elseif opt.json then
+    kubeque.out(declarations(cli, require "kubeque.options"))
+  elseif not args[1] then
+    kubeque.out(help.overview(cli.groups, cli.load, width()))
+  else
+    local command, why = cli.find(args[1])
+    if not command then
+      return nil, why, "usage"
+    end
+    kubeque.out(help.command(command, width()))
+  end
+end
+
+return {
+  name = "help",
+  summary = "show help, in general or for one command",
+  usage = "help [COMMAND]",
+  options = {
+    { "json", help = "all commands and options as JSON" },
+    { "markdown", help = "all commands and options as Markdown (docs/commands.md)" },
+    { "config-markdown", help = "all configuration keys as Markdown (docs/configuration.md)" },
+  },
+  args = { { "COMMAND", optional = true } },
+  run = run,
+}

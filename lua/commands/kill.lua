@@ -1,0 +1,39 @@
+-- Stops jobs, or some of their tasks. No other job is touched.
+
+local fault = require "kubeque.fault"
+local select = require "kubeque.select"
+
+local function run(opt, args, ctx)
+  ctx:session()
+  local jobs, ranges = select.jobs(ctx, args[1])
+  if #jobs == 0 then
+    kubeque.log.info(('no job matches "%s"'):format(args[1]))
+  end
+  for _, job in ipairs(jobs) do
+    local count = 0
+    if job.state ~= "over" then
+      count = fault.check(kubeque.control.kill(job.born, ranges, opt.keepcluster or false))
+    end
+    if opt.quiet then
+      kubeque.out(job.id .. "\n")
+    elseif count == 0 then
+      kubeque.log.info(("%s: nothing to kill, its tasks have ended"):format(args[1] == "LAST"
+        and job.id or ranges and job.id .. "." .. ranges or job.id))
+    else
+      kubeque.log.info(("%s: killed %d task%s"):format(job.id, count, count == 1 and "" or "s"))
+    end
+  end
+end
+
+return {
+  name = "kill",
+  summary = "stop jobs or tasks",
+  usage = "kill PATTERN [options]",
+  description = "Running tasks get SIGTERM and, after the grace period, SIGKILL; waiting ones "
+    .. "become killed; whoever waits for the job returns. PATTERN may name tasks: JOB.3-7,9.",
+  options = {
+    { "keepcluster", help = "nodes without work linger instead of leaving at once" },
+  },
+  args = { { "PATTERN" } },
+  run = run,
+}

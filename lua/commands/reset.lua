@@ -1,0 +1,44 @@
+-- Makes tasks pending again: claims of dead nodes, failed and killed ones.
+
+local fault = require "kubeque.fault"
+local select = require "kubeque.select"
+
+local function run(opt, args, ctx)
+  ctx:session()
+  local jobs, ranges = select.jobs(ctx, args[1])
+  if #jobs == 0 then
+    kubeque.log.info(('no job matches "%s"'):format(args[1]))
+  end
+  local states = { "failed", "killed" }
+  if opt.all then
+    states[#states + 1] = "succeeded"
+  end
+  local count = 0
+  for _, job in ipairs(jobs) do
+    count = count + fault.check(kubeque.control.reset(job.born, { ranges = ranges, states = states,
+      owner = opt.owner }))
+  end
+  kubeque.log.info(("updated %d tasks"):format(count))
+  if count > 0 then
+    local _, live = require("kubeque.nodes").counts(
+      fault.check(kubeque.queue.nodes(ctx.config.cluster_name)))
+    if live == 0 then
+      kubeque.log.info(("reset starts no node: kubeque watch %s, or kubeque addnodes %s 1"):format(
+        jobs[1].id, jobs[1].id))
+    end
+  end
+end
+
+return {
+  name = "reset",
+  summary = "make tasks pending again",
+  usage = "reset PATTERN [options]",
+  description = "Resets failed and killed tasks, and claimed ones whose node is dead. Starts no "
+    .. "node and does not wait; `retry` does.",
+  options = {
+    { "owner", value = "NODE", help = "also take away what this node has claimed, dead or not" },
+    { "all", help = "also complete tasks" },
+  },
+  args = { { "PATTERN" } },
+  run = run,
+}
