@@ -11,7 +11,7 @@ local columns = {
 
 local function row_of(job, counts, by_state)
   return { job = job.id, state = job.state, tasks = job.n, counts = counts, nodes = by_state,
-    submitted = job.submitted, ended = job.ended, user = job.user,
+    submitted = job.submitted, ended = job.ended > 0 and job.ended or nil, user = job.user,
     labels = job.info and job.info.labels or {} }
 end
 

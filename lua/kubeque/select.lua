@@ -93,7 +93,7 @@ function M.each_job(ctx, filter)
         done = true
         return nil
       end
-      before = page[#page].born
+      before = page[#page].bound
     end
     at = at + 1
     return page[at]

@@ -1,0 +1,79 @@
+-- The node's own command: claims tasks, runs them, stores what became of them.
+
+local fault = require "kubeque.fault"
+
+---What the node has: the options over what this machine allows. nil: just the machine.
+local function capacity(cpu, memory, named)
+  if not (cpu or memory or next(named)) then
+    return nil
+  end
+  local machine = kubeque.machine()
+  local cap = { cpu = cpu or machine.cpus, memory = memory or machine.memory }
+  for name, amount in pairs(named) do
+    cap[name] = amount
+  end
+  return kubeque.json.encode(cap)
+end
+
+---Where stderr goes, when it is a file: the log that `nodes` shows.
+local function log_file()
+  local path = kubeque.fs.realpath "/proc/self/fd/2"
+  local stat = path and kubeque.fs.stat(path)
+  return stat and stat.type == "file" and path or nil
+end
+
+---Options as given; what is missing comes from the configuration.
+local function settings(opt, ctx)
+  local config = {}
+  if opt.home then
+    fault.check(kubeque.session { home = opt.home, cluster = opt.cluster or "local" })
+  else
+    config = ctx.config
+    ctx:session { create = true }
+  end
+  local named = config.node_resources or {}
+  if opt.resources then
+    named = fault.check(kubeque.units.resources(opt.resources))
+  end
+  local power = opt.durability or config.durability or "process"
+  return {
+    home = opt.home or config._queue_home, cluster = opt.cluster or config.cluster_name or "local",
+    first = opt.first or false, work_dir = opt.work_dir or config.work_dir,
+    cap = capacity(opt.cpu or config.node_cpu or named.cpu,
+      opt.memory or config.node_memory or named.memory, named),
+    linger = opt.linger or config.linger or 30, lease = opt.lease or config.lease or 20,
+    heartbeat = opt.heartbeat or config.heartbeat or 5,
+    grace = opt.grace or config.grace_period or 10, power = power == "power", log = log_file(),
+    node_id = opt.id,
+  }
+end
+
+local function run(opt, _, ctx)
+  fault.check(kubeque.consume(settings(opt, ctx)))
+end
+
+return {
+  name = "consume",
+  summary = "be a node: claim and run tasks until there are none",
+  usage = "consume [options]",
+  description = "Nodes are started by `sub`, `retry` and `addnodes`. In a terminal it logs to "
+    .. "stderr; Ctrl-C lets running tasks finish, a second one gives them back and leaves.",
+  options = {
+    { "home", value = "DIR", help = "the store (default: as configured)" },
+    { "cluster", value = "NAME", help = "work for the jobs of this cluster" },
+    { "first", help = "leave at once if the cluster has a node" },
+    { "id", value = "ID", hidden = true },
+    { "cpu", value = "N", type = "number", min = 0.001, help = "CPUs to use" },
+    { "memory", value = "SIZE", type = "memory", help = "memory to set aside at most" },
+    { "resources", "r", value = "K=V,...", help = "named resources of this node" },
+    { "linger", value = "DUR", type = "duration", help = "how long to stay without work" },
+    { "lease", value = "DUR", type = "duration", help = "silence after which a node is lost" },
+    { "heartbeat", value = "DUR", type = "duration", help = "how often to say that it lives" },
+    { "grace", value = "DUR", type = "duration", help = "time between SIGTERM and SIGKILL" },
+    { "work-dir", value = "DIR", help = "where tasks run" },
+    { "durability", value = "process|power", type = "choice", choices = { "process", "power" },
+      help = "power: flush files before tasks count as ended" },
+  },
+  args = {},
+  run = run,
+}

@@ -1,0 +1,117 @@
+-- Runs every task that did not succeed again, with other resources if given.
+
+local fault = require "kubeque.fault"
+local select = require "kubeque.select"
+
+local STATES = { "failed", "killed" }
+
+---A class with what the options change, as JSON.
+local function changed_class(class, opt, named)
+  local copy = kubeque.json.decode(kubeque.json.encode(class))
+  copy.resources = copy.resources or {}
+  local limits = {}
+  for _, name in ipairs(copy.limits or {}) do
+    limits[name] = true
+  end
+  for name, amount in pairs(named or {}) do
+    copy.resources[name] = amount
+    limits.memory = limits.memory or name == "memory" or nil
+  end
+  copy.limits = kubeque.json.array {}
+  for name in pairs(limits) do
+    table.insert(copy.limits, name)
+  end
+  table.sort(copy.limits)
+  copy.image = opt.image or copy.image
+  copy.timeout_ms = opt.timeout and math.floor(opt.timeout * 1000) or copy.timeout_ms
+  copy.retries = opt.retries or copy.retries
+  return kubeque.json.encode(copy)
+end
+
+---Ranges text of the tasks to run again, by class.
+local function ranges_by_class(job, ranges)
+  local by_class = {}
+  for task in select.each_task(job, { ranges = ranges, states = STATES }) do
+    local list = by_class[task.class] or {}
+    by_class[task.class] = list
+    local last = list[#list]
+    if last and last[2] == task.n - 1 then
+      last[2] = task.n
+    else
+      list[#list + 1] = { task.n, task.n }
+    end
+  end
+  for class, list in pairs(by_class) do
+    for i, range in ipairs(list) do
+      list[i] = range[1] == range[2] and tostring(range[1]) or range[1] .. "-" .. range[2]
+    end
+    by_class[class] = table.concat(list, ",")
+  end
+  return by_class
+end
+
+local function reset(job, ranges, opt)
+  if not (opt.resources or opt.image or opt.timeout or opt.retries) then
+    return fault.check(kubeque.control.reset(job.born, { ranges = ranges, states = STATES }))
+  end
+  local named = opt.resources and fault.check(kubeque.units.resources(opt.resources))
+  local count = 0
+  for class, text in pairs(ranges_by_class(job, ranges)) do
+    count = count + fault.check(kubeque.control.reset(job.born, { ranges = text, states = STATES,
+      class = changed_class(job.classes[class], opt, named) }))
+  end
+  return count
+end
+
+local function run(opt, args, ctx)
+  ctx:session { create = false }
+  local job, ranges = select.job(ctx, args[1])
+  if opt.image then
+    require("kubeque.config").image(ctx.config, opt.image)
+  end
+  if job.state == "killing" then
+    fault.raisef("conflict", "%s is being killed: try again when it has ended", job.id)
+  end
+  local count = reset(job, ranges, opt)
+  if opt.quiet then
+    kubeque.out(job.id .. "\n")
+    kubeque.out()
+  elseif count == 0 then
+    kubeque.log.info(("%s: no task to run again: %s"):format(job.id,
+      job.state == "over" and "all succeeded" or "none has failed so far"))
+  else
+    kubeque.log.info(("%s: %d task%s will run again"):format(job.id, count,
+      count == 1 and "" or "s"))
+  end
+  if count > 0 then
+    require("kubeque.nodes").ensure(ctx, job.id)
+  end
+  if opt.no_wait then
+    return 0
+  end
+  job = fault.check(kubeque.queue.job_by_born(job.born))
+  return require("kubeque.progress").wait(ctx, { job }, { show = opt.show,
+    timeout = opt.wait_timeout })
+end
+
+return {
+  name = "retry",
+  summary = "run again every task that did not succeed",
+  usage = "retry JOB [options]",
+  description = "Tasks that succeeded keep their results. What is changed here holds for the tasks "
+    .. "that run again only.",
+  options = {
+    { "resources", "r", value = "K=V,...", help = "other cpu, memory, gpu, disk or named resource" },
+    { "image", "i", value = "IMAGE", help = "another image" },
+    { "timeout", value = "DUR", type = "duration", help = "another time limit (0: none)" },
+    { "retries", value = "N", type = "int", min = 0, max = 10,
+      help = "further attempts after the first" },
+    { "no-wait", help = "return at once" },
+    { "wait-timeout", value = "DUR", type = "duration",
+      help = "stop waiting after so long (exit 4)" },
+    { "show", value = "any|failed", optional = "all", type = "choice",
+      choices = { "any", "failed", "all" }, help = "copy each ended task's output to stdout" },
+  },
+  args = { { "JOB" } },
+  run = run,
+}

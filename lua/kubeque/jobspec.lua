@@ -1,0 +1,69 @@
+-- A job as a job file (section 6 of the reference): what `dumpjob --spec` prints and `sub -f` reads.
+
+local select = require "kubeque.select"
+
+local M = {}
+
+---Inputs as downloads: the content by its path in the CAS.
+local function downloads(inputs, cas)
+  local out = kubeque.json.array {}
+  for i, input in ipairs(inputs or {}) do
+    out[i] = { dst = input.dst, executable = input.mode and input.mode & 64 ~= 0 or nil }
+    if input.url then
+      out[i].src_url = input.url
+    else
+      out[i].src = ("%s/%s/%s"):format(cas, input.sha256:sub(1, 2), input.sha256:sub(3))
+    end
+  end
+  return out
+end
+
+local function seconds(ms)
+  return ms and (ms % 1000 == 0 and ms // 1000 or ms / 1000) or nil
+end
+
+local function common_part(common, inputs, cas)
+  return { working_dir = common.cd, downloads = downloads(inputs, cas),
+    uploads = { include_patterns = common.results, exclude_patterns = common.exclude },
+    timeout = seconds(common.timeout_ms), retries = common.retries }
+end
+
+local function parameters(list)
+  if not list or #list == 0 then
+    return nil
+  end
+  local out = {}
+  for _, pair in ipairs(list) do
+    out[pair[1]] = pair[2]
+  end
+  return out
+end
+
+local function class_of(job, task)
+  return job.classes[task.class] or {}
+end
+
+---Writes the job file to stdout, a task at a time.
+function M.write(ctx, job, manifest, ranges)
+  local common = manifest:common()
+  local cas = job.info and job.info.cas or ctx.config.cas_url_prefix
+  local first = job.classes[1] or {}
+  kubeque.out(("{\"image\":%s,\n\"resources\":%s,\n\"env\":%s,\n\"common\":%s,\n\"tasks\":["):format(
+    kubeque.json.encode(first.image or common.image or "none"),
+    kubeque.json.encode(first.resources or {}), kubeque.json.encode(common.env or {}),
+    kubeque.json.encode(common_part(common, manifest:inputs(), cas))))
+  local comma = "\n"
+  for task in select.each_task(job, { ranges = ranges }) do
+    local spec = manifest:task(task.n)
+    local class = class_of(job, task)
+    local own = { command = spec.argv or spec.command, parameters = parameters(spec.parameters),
+      env = spec.env, downloads = spec.inputs and downloads(spec.inputs, cas) or nil,
+      resources = task.class ~= 1 and class.resources or nil, timeout = seconds(class.timeout_ms),
+      working_dir = spec.cd }
+    kubeque.out(comma .. kubeque.json.encode(own))
+    comma = ",\n"
+  end
+  kubeque.out "\n]}\n"
+end
+
+return M
