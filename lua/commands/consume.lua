@@ -37,14 +37,14 @@ local function settings(opt, ctx)
   end
   local power = opt.durability or config.durability or "process"
   return {
-    home = opt.home or config._queue_home, cluster = opt.cluster or config.cluster_name or "local",
+    cluster = opt.cluster or config.cluster_name or "local",
     first = opt.first or false, work_dir = opt.work_dir or config.work_dir,
     cap = capacity(opt.cpu or config.node_cpu or named.cpu,
       opt.memory or config.node_memory or named.memory, named),
     linger = opt.linger or config.linger or 30, lease = opt.lease or config.lease or 20,
     heartbeat = opt.heartbeat or config.heartbeat or 5,
     grace = opt.grace or config.grace_period or 10, power = power == "power", log = log_file(),
-    node_id = opt.id,
+    id = opt.id,
   }
 end
 

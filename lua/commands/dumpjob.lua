@@ -1,4 +1,4 @@
--- A whole job as JSON: what was submitted, tasks, attempts, history. Streamed: memory does not grow.
+-- A whole job as JSON: what was submitted, tasks, attempts, history. Streamed, a task at a time.
 
 local fault = require "kubeque.fault"
 local select = require "kubeque.select"
@@ -43,8 +43,9 @@ local function task_of(job, task, manifest)
   end
   return { task = task.n, state = task.state, label = task.label, reason = text(task.reason),
     attempt = task.attempt, accepted = task.acc > 0 and task.acc or kubeque.json.null,
-    node = text(task.node), class = task.class, command = spec.argv or spec.command,
-    parameters = object(spec.parameters), inputs = spec.inputs, env = spec.env, cd = spec.cd,
+    node = text(task.node), class = task.class, command = spec.argv or spec.shell,
+    parameters = object(spec.parameters), inputs = kubeque.json.array(spec.inputs),
+    env = spec.env, cd = spec.cd,
     tries = task.tries, free = task.free, lost = task.lost, attempts = attempts }
 end
 
@@ -53,7 +54,7 @@ local function head(job, manifest)
   local parts = { job = job.id, born = job.born, state = job.state, tasks_total = job.n,
     priority = job.priority, max_running = job.max_running, submitted = time(job.submitted),
     ended = time(job.ended), user = job.user, cluster = job.cluster, root = job.root,
-    results = kubeque.results.dir(job), labels = info.labels or {}, argv = info.argv,
+    results = kubeque.results.dir(job), labels = info.labels or {},
     spec = manifest:common(), columns = kubeque.json.array(manifest:columns()),
     inputs = kubeque.json.array(manifest:inputs()), classes = kubeque.json.array(job.classes) }
   local out = json(parts)

@@ -17,8 +17,8 @@ local function run(opt, args, ctx)
     found = true
     local info = job.info or {}
     out:row { job = job.id, state = job.state, tasks = job.n, priority = job.priority,
-      submitted = job.submitted, ended = job.ended > 0 and job.ended or nil, user = job.user, command = command_text(job),
-      labels = info.labels or {}, results = kubeque.results.dir(job) }
+      submitted = job.submitted, ended = job.ended > 0 and job.ended or nil, user = job.user,
+      command = command_text(job), labels = info.labels or {}, results = kubeque.results.dir(job) }
   end
   out:close()
   if not found and not opt.quiet and out.format == "table" then

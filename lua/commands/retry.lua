@@ -101,7 +101,7 @@ return {
   description = "Tasks that succeeded keep their results. What is changed here holds for the tasks "
     .. "that run again only.",
   options = {
-    { "resources", "r", value = "K=V,...", help = "other cpu, memory, gpu, disk or named resource" },
+    { "resources", "r", value = "K=V,...", help = "other cpu, memory, gpu, disk, named one" },
     { "image", "i", value = "IMAGE", help = "another image" },
     { "timeout", value = "DUR", type = "duration", help = "another time limit (0: none)" },
     { "retries", value = "N", type = "int", min = 0, max = 10,

@@ -5,7 +5,8 @@ local M = {}
 local intro = [[
 # Configuration
 
-Made by `make docs` from the table that the program itself uses (`lua/kubeque/keys.lua`); edit that.
+Made by `make docs` from the table that the program itself uses (`lua/kubeque/keys.lua`); edit
+that.
 
 Without any configuration kubeque runs on this machine. Settings are lines `key = value` in a
 section `[config]`:
@@ -16,20 +17,21 @@ default_resource_cpu = 0.5
 default_url_prefix = results/
 ```
 
-Strongest first, a value comes from: options of the command · environment variables `KUBEQUE_<KEY>`
-(capitals) · the file of `--config FILE` or `KUBEQUE_CONFIG`, which is read instead of all others ·
-the nearest `.kubeque` from the current directory upwards (as far as the home directory or a mount
-point) · `~/.kubeque` · `${XDG_CONFIG_HOME:-~/.config}/kubeque/config` · what gcloud holds · the
-default. Files merge key by key, but the keys that say *where* (marked below) are taken together from
-the first file that sets `default_url_prefix` or `project`. `kubeque config` prints every key, its
-value and where it came from; `kubeque validate` tries each part for real.
+Strongest first, a value comes from: options of the command · environment variables
+`KUBEQUE_<KEY>` (capitals) · the file of `--config FILE` or `KUBEQUE_CONFIG`, which is read
+instead of all others · the nearest `.kubeque` from the current directory upwards (as far as the
+home directory or a mount point) · `~/.kubeque` · `${XDG_CONFIG_HOME:-~/.config}/kubeque/config`
+· what gcloud holds · the default. Files merge key by key, but the keys that say *where* (marked
+below) are taken together from the first file that sets `default_url_prefix` or `project`.
+`kubeque config` prints every key, its value and where it came from; `kubeque validate` tries
+each part for real.
 
-A file found on the way up that belongs to another user, or that others can write, is not read; one
-line says so. A relative path in a file starts at that file; `~/` and `file://` are understood, a
-trailing `/` does not matter. Key names may be written in any case. Comments begin with `;` or `#` at
-the start of a line, and ` ;` after a value ends it. Unknown keys are warnings with the nearest known
-name; unknown sections, lines that are neither key, section nor comment, continuation lines and lines
-above 4,096 bytes are errors with file and line.
+A file found on the way up that belongs to another user, or that others can write, is not read;
+one line says so. A relative path in a file starts at that file; `~/` and `file://` are
+understood, a trailing `/` does not matter. Key names may be written in any case. Comments begin
+with `;` or `#` at the start of a line, and ` ;` after a value ends it. Unknown keys are
+warnings with the nearest known name; unknown sections, lines that are neither key, section nor
+comment, continuation lines and lines above 4,096 bytes are errors with file and line.
 
 Memory is `100M`, `1.5G` or plain bytes (K, M, G, T are powers of 1000; Ki, Mi, Gi, Ti of 1024);
 durations are `90`, `90s`, `5m`, `2h`, `1d`, `1h30m`; CPUs may be a fraction.

@@ -1,4 +1,4 @@
--- A job as a job file (section 6 of the reference): what `dumpjob --spec` prints and `sub -f` reads.
+-- A job as a job file: what `dumpjob --spec` prints and `sub -f` reads (docs/formats.md).
 
 local select = require "kubeque.select"
 
@@ -18,14 +18,19 @@ local function downloads(inputs, cas)
   return out
 end
 
-local function seconds(ms)
-  return ms and (ms % 1000 == 0 and ms // 1000 or ms / 1000) or nil
+---A number without ".0"; 0 and nil are left out.
+local function positive(number)
+  return number and number > 0 and (math.tointeger(number) or number) or nil
+end
+
+local function filled(table_)
+  return table_ and next(table_) ~= nil and table_ or nil
 end
 
 local function common_part(common, inputs, cas)
   return { working_dir = common.cd, downloads = downloads(inputs, cas),
     uploads = { include_patterns = common.results, exclude_patterns = common.exclude },
-    timeout = seconds(common.timeout_ms), retries = common.retries }
+    timeout = positive(common.timeout), retries = common.retries }
 end
 
 local function parameters(list)
@@ -48,18 +53,18 @@ function M.write(ctx, job, manifest, ranges)
   local common = manifest:common()
   local cas = job.info and job.info.cas or ctx.config.cas_url_prefix
   local first = job.classes[1] or {}
-  kubeque.out(("{\"image\":%s,\n\"resources\":%s,\n\"env\":%s,\n\"common\":%s,\n\"tasks\":["):format(
-    kubeque.json.encode(first.image or common.image or "none"),
-    kubeque.json.encode(first.resources or {}), kubeque.json.encode(common.env or {}),
-    kubeque.json.encode(common_part(common, manifest:inputs(), cas))))
+  local json = kubeque.json.encode
+  kubeque.out(('{"image":%s,\n"resources":%s,\n"env":%s,\n"common":%s,\n"tasks":['):format(
+    json(first.image or common.image or "none"), json(first.resources or {}),
+    json(common.env or {}), json(common_part(common, manifest:inputs(), cas))))
   local comma = "\n"
   for task in select.each_task(job, { ranges = ranges }) do
     local spec = manifest:task(task.n)
     local class = class_of(job, task)
-    local own = { command = spec.argv or spec.command, parameters = parameters(spec.parameters),
-      env = spec.env, downloads = spec.inputs and downloads(spec.inputs, cas) or nil,
-      resources = task.class ~= 1 and class.resources or nil, timeout = seconds(class.timeout_ms),
-      working_dir = spec.cd }
+    local own = { command = spec.argv or spec.shell, parameters = parameters(spec.parameters),
+      env = filled(spec.env), resources = task.class ~= 1 and class.resources or nil,
+      downloads = filled(spec.inputs) and downloads(spec.inputs, cas) or nil,
+      timeout = positive((class.timeout_ms or 0) / 1000) }
     kubeque.out(comma .. kubeque.json.encode(own))
     comma = ",\n"
   end

@@ -164,11 +164,8 @@ end
 
 ---What a job runs, as typed.
 function M.command_text(job, common)
-  local command = job.info and job.info.argv or common and common.command
-  if type(command) == "table" then
-    command = table.concat(command, " ")
-  end
-  return (tostring(command or ""):gsub("[\0-\31\127]+", " "))
+  local words = common and common.argv or job.info and job.info.argv or {}
+  return (table.concat(words, " "):gsub("[\0-\31\127]+", " "))
 end
 
 ---What `status --detailed` prints below a job's line.

@@ -1,0 +1,80 @@
+-- A shell in a fresh directory with a task's inputs and environment.
+
+local fault = require "kubeque.fault"
+
+---The user's shell, or /bin/sh.
+local function shell()
+  local path = os.getenv "SHELL"
+  return path and path:sub(1, 1) == "/" and kubeque.fs.executable(path) and path or "/bin/sh"
+end
+
+---What the task sees beside the environment of this shell.
+local function environment(job, n, spec, common, dir)
+  local env = {}
+  for name, value in pairs(kubeque.proc.env()) do
+    if not name:find "^KUBEQUE_" and not name:find "^KQ_" then
+      env[name] = value
+    end
+  end
+  for _, source in ipairs { common.env or {}, spec.env or {} } do
+    for name, value in pairs(source) do
+      env[name] = value
+    end
+  end
+  env.KQ_JOB, env.KQ_TASK, env.KQ_ATTEMPT, env.KQ_NODE = job.id, tostring(n), "0", "shell"
+  env.KQ_WORK = dir
+  local used = {}
+  for _, pair in ipairs(spec.parameters or {}) do
+    local name = "KQ_PARAM_" .. pair[1]:gsub("[^%w_]", "_")
+    used[name] = (used[name] or 0) + 1
+    env[name] = used[name] == 1 and #pair[2] <= 32768 and pair[2] or nil
+  end
+  return env
+end
+
+---All inputs of a task: those of the job and its own.
+local function inputs_of(manifest, spec)
+  local list = fault.check(manifest:inputs())
+  return table.move(spec.inputs or {}, 1, #(spec.inputs or {}), #list + 1, list)
+end
+
+local function run(opt, args, ctx)
+  ctx:session { read_only = true }
+  local job, n = require("kubeque.select").task(ctx, args[1])
+  local manifest = fault.check(kubeque.manifest(job))
+  local spec, common = fault.check(manifest:task(n)), manifest:common()
+  local dir = fault.check(kubeque.fs.tmpdir())
+  local cas = job.info.cas or ctx.config.cas_url_prefix
+  local ok, why, code = kubeque.materialize { cas = cas, dir = dir,
+    inputs = inputs_of(manifest, spec) }
+  local cwd = dir
+  local cd = spec.cd or common.cd
+  if ok and cd and cd ~= "" then
+    cwd = dir .. "/" .. cd
+    ok, why, code = kubeque.fs.mkdir_p(cwd)
+  end
+  if not ok then
+    kubeque.fs.remove_tree(dir)
+    fault.raise(code, why)
+  end
+  if not opt.quiet then
+    kubeque.log.info(("Inputs of %s.%d are in %s, which is removed when the shell ends"):format(
+      job.id, n, dir))
+    kubeque.log.info("Its command: " .. spec.command)
+  end
+  local status = fault.check(kubeque.proc.call { argv = { shell() }, cwd = cwd,
+    env = environment(job, n, spec, common, dir) })
+  kubeque.fs.remove_tree(dir)
+  return status
+end
+
+return {
+  name = "shell",
+  summary = "open a shell with the inputs and the environment of a task",
+  usage = "shell JOB.N",
+  description = "In a fresh directory, which is removed when the shell ends; the exit status is "
+    .. "that of the shell. Nothing that is done there changes the job.",
+  options = {},
+  args = { { "JOB.N" } },
+  run = run,
+}
