@@ -155,7 +155,7 @@ return {
     { "results", help = "delete their results as well, for good (a forgotten job's by its id)" },
     { "yes", "y", help = "do not ask" },
     { "cas", help = "remove content that no remembered job refers to and nobody used for AGE" },
-    { "older", value = "AGE", type = "duration", help = "with --cas: AGE (default 7d, at least 1h)" },
+    { "older", value = "AGE", type = "duration", help = "AGE for --cas (default 7d, at least 1h)" },
   },
   args = { { "PATTERN", optional = true } },
   run = run,
