@@ -62,7 +62,7 @@ local function run(opt, args, ctx)
       job.id, n, dir))
     kubeque.log.info("Its command: " .. spec.command)
   end
-  local status = fault.check(kubeque.proc.call { argv = { shell() }, cwd = cwd,
+  local status = fault.check(kubeque.proc.call { shell(), cwd = cwd,
     env = environment(job, n, spec, common, dir) })
   kubeque.fs.remove_tree(dir)
   return status

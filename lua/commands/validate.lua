@@ -30,7 +30,8 @@ function checks.backend(ctx)
 end
 
 function checks.machine()
-  local m = fault.check(kubeque.machine())
+  fault.check(kubeque.machine_check())
+  local m = kubeque.machine()
   return ("%s: %.14g CPUs, %s of memory (%s free)"):format(m.host, m.cpus, bytes(m.memory),
     bytes(m.memory_available))
 end

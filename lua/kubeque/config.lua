@@ -140,7 +140,8 @@ end
 local function value_of(key, text, base, place)
   local value, why = parse[key.type](text, key, base)
   if value == nil then
-    local shown = why:find(text, 1, true) and text ~= "" and why or ('"%s" %s'):format(text, why)
+    local quoted = '"' .. text .. '"'
+    local shown = why:find(quoted, 1, true) and why or quoted .. " " .. why
     fault.raisef("config", "%s: %s: %s", place, key[1], shown)
   end
   return value

@@ -190,10 +190,11 @@ end
 
 ---Text of an error about a value; a reason that already quotes the value stands alone.
 local function bad_value(shown, text, why)
-  if why:find(text, 1, true) and text ~= "" then
+  local quoted = '"' .. text .. '"'
+  if why:find(quoted, 1, true) then
     return ("option %s: %s"):format(shown, why)
   end
-  return ('option %s: "%s" %s'):format(shown, text, why)
+  return ("option %s: %s %s"):format(shown, quoted, why)
 end
 
 local function store(result, option, shown, text)

@@ -85,7 +85,7 @@ local function check_machine(home, create)
   local text = fs.read(home .. "/host", 1024)
   if not text then
     if create then
-      local ok, why = fs.write(home .. "/host", id .. "\n" .. host .. "\n")
+      local ok, why = fs.write(home .. "/host", id .. "\n" .. host .. "\n", 384) -- 0600
       if not ok then
         cannot_write(home, why)
       end
@@ -122,7 +122,9 @@ function M.open(config, o)
     cannot_write(config.home)
   end
   check_machine(home, o.create)
-  if not o.create and not fs.stat(home .. "/queue.db") then
+  if o.create then
+    fault.check(kubeque.machine_check())
+  elseif not fs.stat(home .. "/queue.db") then
     return false
   end
   fault.check(kubeque.session { home = home, prefix = config.default_url_prefix,

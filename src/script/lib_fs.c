@@ -113,9 +113,11 @@ static int fs_write(lua_State *L)
 	size_t n;
 	const char *text = luaL_checklstring(L, 2, &n);
 	int64_t mode = lua_isnoneornil(L, 3) ? 0666 : script_check_i64(L, 3, 0, 07777);
+	mode_t mask = umask(0);
 	struct err err = ERR_INIT;
 
-	if (file_write(AT_FDCWD, path, text, n, (mode_t)mode, false, &err) < 0)
+	(void)umask(mask);
+	if (file_write(AT_FDCWD, path, text, n, (mode_t)mode & ~mask, false, &err) < 0)
 		return script_fail(L, &err);
 	return done(L);
 }

@@ -192,6 +192,65 @@ static int proc_run_(lua_State *L)
 	return 3;
 }
 
+/* Waits for a program in the foreground: what the keyboard sends is for it, not for us. */
+static int wait_foreground(const struct proc_spec *spec, int *code, struct err *err)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, old_int, old_quit;
+	struct proc_failure failure;
+	struct proc_end end = { .exit_code = 0 };
+	pid_t pid;
+	int started;
+
+	(void)sigaction(SIGINT, &ignore, &old_int);
+	(void)sigaction(SIGQUIT, &ignore, &old_quit);
+	proc_signals_changed();
+	started = proc_spawn(spec, &pid, &failure, err);
+	if (started > 0)
+		(void)proc_wait(pid, &end);
+	(void)sigaction(SIGINT, &old_int, NULL);
+	(void)sigaction(SIGQUIT, &old_quit, NULL);
+	proc_signals_changed();
+	if (started == 0)
+		*code = failure.code ? failure.code : 126;
+	else
+		*code = end.exit_code >= 0 ? end.exit_code : 128 + end.signal;
+	return started < 0 ? -1 : 0;
+}
+
+/*
+ * proc.call{argv..., env=, cwd=} -> code: runs a program on our own stdin, stdout and stderr and
+ * waits for its end.
+ */
+static int proc_call(lua_State *L)
+{
+	struct err err = ERR_INIT;
+	struct proc_spec spec = PROC_SPEC_INIT;
+	int code = 0;
+	size_t n;
+
+	luaL_checktype(L, 1, LUA_TTABLE);
+	spec.argv = script_check_strings(L, 1, &n);
+	if (n == 0)
+		return luaL_error(L, "no program is named");
+	lua_getfield(L, 1, "cwd");
+	spec.cwd = luaL_optstring(L, -1, NULL);
+	if (lua_getfield(L, 1, "env") != LUA_TNIL) {
+		luaL_checktype(L, -1, LUA_TTABLE);
+		spec.env = check_env(L, lua_gettop(L));
+	} else {
+		spec.env = (const char *const *)(void *)environ;
+	}
+	spec.in_fd = STDIN_FILENO;
+	spec.out_fd = STDOUT_FILENO;
+	spec.err_fd = STDERR_FILENO;
+	spec.same_group = true;
+	term_live("", 0);
+	if (out_flush(&err) < 0 || wait_foreground(&spec, &code, &err) < 0)
+		return script_fail(L, &err);
+	lua_pushinteger(L, code);
+	return 1;
+}
+
 static void default_signals(void)
 {
 	for (int sig = 1; sig < 32; sig++)
@@ -227,6 +286,7 @@ static int proc_exec(lua_State *L)
 }
 
 static const luaL_Reg proc_functions[] = {
+	{ "call", proc_call },
 	{ "env", proc_env },
 	{ "exec", proc_exec },
 	{ "isatty", proc_isatty },

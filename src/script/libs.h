@@ -13,6 +13,8 @@
 	X(ini) \
 	X(json) \
 	X(log) \
+	X(machine) \
+	X(materialize) \
 	X(proc) \
 	X(session) \
 	X(term) \

@@ -1,8 +1,5 @@
 -- The live line at every width.
-if not package.path:find("tests/lua", 1, true) then
-  package.path = "lua/?.lua;tests/lua/?.lua;" .. package.path
-end
-require "stub"
+package.path = arg[0]:match "^(.*)/" .. "/?.lua;" .. package.path
 local t = require "tap"
 local live = require "kubeque.live"
 

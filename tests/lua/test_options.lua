@@ -1,8 +1,5 @@
 -- Options: declarations, parsing, help.
-if not package.path:find("tests/lua", 1, true) then
-  package.path = "lua/?.lua;tests/lua/?.lua;" .. package.path
-end
-require "stub"
+package.path = arg[0]:match "^(.*)/" .. "/?.lua;" .. package.path
 local t = require "tap"
 local options = require "kubeque.options"
 
