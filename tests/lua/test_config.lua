@@ -118,7 +118,7 @@ local function bad(text)
 end
 t.like(bad "linger=-1", "^/a/%.kubeque:2: linger: ", "a bad duration names file, line and key")
 t.like(bad "default_resource_memory=5Q", ":2: default_resource_memory: ", "a bad size")
-t.like(bad "default_resource_cpu=0", ":2: default_resource_cpu: \"0\" is no number of CPUs", "no CPU")
+t.like(bad "default_resource_cpu=0", "default_resource_cpu: \"0\" is no number of CPUs", "no CPU")
 t.like(bad "backend=slurm", "is none of local, google", "an unknown backend")
 t.like(bad "default_url_prefix=ftp://x", "neither a directory nor gs://", "an unknown scheme")
 t.like(bad "home=/x", "set KUBEQUE_HOME", "home is set by the environment only")
@@ -139,7 +139,7 @@ t.is(resolve().project, nil, "on this machine nobody asks gcloud")
 t.is(config.image(resolve()), "none", "no image is the default")
 file("a/.kubeque", "[config]\n\ndefault_image=debian\n")
 local ok, f = pcall(config.image, resolve())
-t.ok(not ok and f.code == "usage" and f.message:find("/a/.kubeque:3: default_image=debian", 1, true),
+t.ok(not ok and f.code == "usage" and f.message:find("/a/.kubeque:3: default_image=", 1, true),
   "another one is refused, naming file and line")
 t.is(config.image(resolve(), "none"), "none", "--image none is as good")
 
