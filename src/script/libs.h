@@ -14,8 +14,10 @@
 	X(json) \
 	X(log) \
 	X(machine) \
+	X(manifest) \
 	X(materialize) \
 	X(proc) \
+	X(queue) \
 	X(session) \
 	X(term) \
 	X(time) \
@@ -26,9 +28,7 @@
 #define LIBS_WAITING(X) \
 	X(consume) \
 	X(control) \
-	X(manifest) \
 	X(nodes) \
-	X(queue) \
 	X(results)
 
 #define LIB_DECLARE(name) void lib_##name(lua_State *L);
