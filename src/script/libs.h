@@ -29,6 +29,7 @@
 	X(consume) \
 	X(control) \
 	X(nodes) \
+	X(reap) \
 	X(results)
 
 #define LIB_DECLARE(name) void lib_##name(lua_State *L);
