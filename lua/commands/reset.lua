@@ -9,10 +9,8 @@ local function run(opt, args, ctx)
   if #jobs == 0 then
     kubeque.log.info(('no job matches "%s"'):format(args[1]))
   end
-  local states = { "failed", "killed" }
-  if opt.all then
-    states[#states + 1] = "succeeded"
-  end
+  local states = opt.all and { "claimed", "failed", "killed", "complete", "succeeded" }
+    or { "claimed", "failed", "killed" }
   local count = 0
   for _, job in ipairs(jobs) do
     count = count + fault.check(kubeque.control.reset(job.born, { ranges = ranges, states = states,

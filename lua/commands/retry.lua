@@ -3,7 +3,8 @@
 local fault = require "kubeque.fault"
 local select = require "kubeque.select"
 
-local STATES = { "failed", "killed" }
+local STATES = { "failed", "killed" } -- as the queue calls them
+local WHAT = { "failed", "complete", "killed" } -- as reset does: complete is a code other than 0
 
 ---A class with what the options change, as JSON.
 local function changed_class(class, opt, named)
@@ -52,12 +53,12 @@ end
 
 local function reset(job, ranges, opt)
   if not (opt.resources or opt.image or opt.timeout or opt.retries) then
-    return fault.check(kubeque.control.reset(job.born, { ranges = ranges, states = STATES }))
+    return fault.check(kubeque.control.reset(job.born, { ranges = ranges, states = WHAT }))
   end
   local named = opt.resources and fault.check(kubeque.units.resources(opt.resources))
   local count = 0
   for class, text in pairs(ranges_by_class(job, ranges)) do
-    count = count + fault.check(kubeque.control.reset(job.born, { ranges = text, states = STATES,
+    count = count + fault.check(kubeque.control.reset(job.born, { ranges = text, states = WHAT,
       class = changed_class(job.classes[class], opt, named) }))
   end
   return count

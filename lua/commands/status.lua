@@ -91,7 +91,9 @@ local function run(opt, args, ctx)
     return require("kubeque.taskview").print(opt, each, ranges)
   end
   local out = (opt.json or opt.jsonl or opt.format or opt.quiet) and output.open(opt, columns)
+  local found = false
   for job in each do
+    found = true
     local counts, by_state = check(kubeque.queue.counts(job.born)), nodes_of(job.cluster)
     if out then
       out:row(row_of(job, counts, by_state))
@@ -104,6 +106,8 @@ local function run(opt, args, ctx)
   end
   if out then
     out:close()
+  elseif not found and not args[1] then
+    kubeque.log.info "no jobs"
   end
 end
 
