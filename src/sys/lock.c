@@ -1,5 +1,6 @@
 #include "sys/lock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -89,6 +90,54 @@ int lock_probe(int dirfd, const char *name, struct err *err)
 		held = err_sys(err, "cannot look at lock %s", name);
 	close(fd);
 	return held;
+}
+
+/* ---- who holds it ------------------------------------------------------------------------ */
+
+/* Does the process have this file open? /proc/locks alone is not certain: the device that it names
+ * is not always the one that stat(2) gives (btrfs, overlay). */
+static bool has_open(pid_t pid, const struct stat *want)
+{
+	char path[40];
+	struct dirent *d;
+	bool found = false;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return false;
+	while (!found && (d = readdir(dir))) {
+		struct stat st;
+
+		found = fstatat(dirfd(dir), d->d_name, &st, 0) == 0 && st.st_dev == want->st_dev &&
+			st.st_ino == want->st_ino;
+	}
+	closedir(dir);
+	return found;
+}
+
+pid_t lock_holder(int dirfd, const char *name)
+{
+	FILE *f = fopen("/proc/locks", "re");
+	char *line = NULL;
+	struct stat st;
+	size_t cap = 0;
+	pid_t holder = 0;
+
+	if (f && fstatat(dirfd, name, &st, 0) == 0)
+		while (!holder && getline(&line, &cap, f) > 0) {
+			unsigned long long ino;
+			int pid;
+
+			if (sscanf(line, "%*d: FLOCK %*s %*s %d %*x:%*x:%llu", &pid, &ino) == 2 &&
+			    pid > 0 && ino == st.st_ino && has_open((pid_t)pid, &st))
+				holder = (pid_t)pid;
+		}
+	free(line);
+	if (f)
+		(void)fclose(f);
+	return holder;
 }
 
 /* ---- who writes a database -------------------------------------------------------------- */

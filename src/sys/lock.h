@@ -25,6 +25,9 @@ void lock_remove(struct lock *l, int dirfd, const char *name);
 /* Is it held exclusively by anyone (ourselves included)? 1 yes, 0 no, or no such file; -1. */
 int lock_probe(int dirfd, const char *name, struct err *err);
 
+/* Process that holds it: its pid, 0: nobody, or not known (/proc/locks tells). */
+pid_t lock_holder(int dirfd, const char *name);
+
 /* Process that holds the write lock of the SQLite WAL database at `path`: its pid, 0: nobody or
  * not known. (F_GETLK on byte 120 of `<path>-shm`; the descriptor stays open for good, because
  * closing it would drop SQLite's own locks.) */
