@@ -70,7 +70,10 @@ end
 
 local function wait(ctx, opt, pattern)
   local jobs = {}
-  for job in chosen(ctx, pattern or "LAST", opt) do
+  if not pattern and not opt.label then
+    pattern = "LAST"
+  end
+  for job in chosen(ctx, pattern, opt) do
     jobs[#jobs + 1] = job
   end
   if #jobs == 0 then

@@ -44,8 +44,31 @@ local function parameters(list)
   return out
 end
 
-local function class_of(job, task)
-  return job.classes[task.class] or {}
+---Resources as a job file names them. Memory in a job file is a limit, too; what was only set
+---aside comes from the configuration again.
+local function resources(class)
+  local out = {}
+  for name, amount in pairs(class.resources or {}) do
+    out[name] = amount
+  end
+  local limited = false
+  for _, name in ipairs(class.limits or {}) do
+    limited = limited or name == "memory"
+  end
+  out.memory = limited and out.memory or nil
+  return out
+end
+
+local function task_of(job, task, spec, cas)
+  local own = { command = spec.argv or spec.shell, parameters = parameters(spec.parameters),
+    env = filled(spec.env), working_dir = spec.cd,
+    downloads = filled(spec.inputs) and downloads(spec.inputs, cas) or nil }
+  local class = job.classes[task.class] or {}
+  if task.class ~= 1 then
+    own.resources, own.image = resources(class), class.image
+  end
+  own.timeout, own.retries = class.timeout_ms and class.timeout_ms / 1000, class.retries
+  return own
 end
 
 ---Writes the job file to stdout, a task at a time.
@@ -55,17 +78,11 @@ function M.write(ctx, job, manifest, ranges)
   local first = job.classes[1] or {}
   local json = kubeque.json.encode
   kubeque.out(('{"image":%s,\n"resources":%s,\n"env":%s,\n"common":%s,\n"tasks":['):format(
-    json(first.image or common.image or "none"), json(first.resources or {}),
+    json(first.image or common.image or "none"), json(resources(first)),
     json(common.env or {}), json(common_part(common, manifest:inputs(), cas))))
   local comma = "\n"
   for task in select.each_task(job, { ranges = ranges }) do
-    local spec = manifest:task(task.n)
-    local class = class_of(job, task)
-    local own = { command = spec.argv or spec.shell, parameters = parameters(spec.parameters),
-      env = filled(spec.env), resources = task.class ~= 1 and class.resources or nil,
-      downloads = filled(spec.inputs) and downloads(spec.inputs, cas) or nil,
-      timeout = positive((class.timeout_ms or 0) / 1000) }
-    kubeque.out(comma .. kubeque.json.encode(own))
+    kubeque.out(comma .. json(task_of(job, task, manifest:task(task.n), cas)))
     comma = ",\n"
   end
   kubeque.out "\n]}\n"
