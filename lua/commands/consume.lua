@@ -44,7 +44,7 @@ local function settings(opt, ctx)
     linger = opt.linger or config.linger or 30, lease = opt.lease or config.lease or 20,
     heartbeat = opt.heartbeat or config.heartbeat or 5,
     grace = opt.grace or config.grace_period or 10, power = power == "power", log = log_file(),
-    id = opt.id,
+    id = opt.node_id,
   }
 end
 
@@ -62,7 +62,7 @@ return {
     { "home", value = "DIR", help = "the store (default: as configured)" },
     { "cluster", value = "NAME", help = "work for the jobs of this cluster" },
     { "first", help = "leave at once if the cluster has a node" },
-    { "id", value = "ID", hidden = true },
+    { "node-id", value = "ID", hidden = true },
     { "cpu", value = "N", type = "number", min = 0.001, help = "CPUs to use" },
     { "memory", value = "SIZE", type = "memory", help = "memory to set aside at most" },
     { "resources", "r", value = "K=V,...", help = "named resources of this node" },

@@ -16,6 +16,7 @@
 	X(machine) \
 	X(manifest) \
 	X(materialize) \
+	X(nodes) \
 	X(proc) \
 	X(queue) \
 	X(session) \
@@ -28,7 +29,6 @@
 #define LIBS_WAITING(X) \
 	X(consume) \
 	X(control) \
-	X(nodes) \
 	X(reap) \
 	X(results)
 
