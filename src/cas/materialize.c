@@ -14,16 +14,13 @@
 
 void materialize_init(struct materialize *m, struct cas *cas, int dirfd)
 {
-	*m = (struct materialize){ .cas = cas, .dirfd = dirfd, .cur = -1 };
+	*m = (struct materialize){ .cas = cas };
+	subdir_init(&m->at, dirfd);
 }
 
 void materialize_release(struct materialize *m)
 {
-	if (m->cur >= 0)
-		close(m->cur);
-	free(m->cur_path);
-	m->cur = -1;
-	m->cur_path = NULL;
+	subdir_release(&m->at);
 }
 
 static enum materialize_result unsafe(const char *dst, const char *why, struct err *err)
@@ -46,49 +43,12 @@ static enum materialize_result missing(const char *dst, struct err *err)
 	return MATERIALIZE_MISSING;
 }
 
-/* The directory `path` of `n` bytes (0: the top) as a descriptor, made where it is missing.
- * Borrowed from m. -1: err and *result are set. */
-static int enter_dir(struct materialize *m, const char *path, size_t n,
-		     enum materialize_result *result, struct err *err)
+/* What lies in the way of a directory is the list's fault; all else is this machine's. */
+static enum materialize_result not_entered(const char *dst, struct err *err)
 {
-	int fd = m->dirfd;
-	char *copy;
-
-	if (n == 0)
-		return fd;
-	if (m->cur_path && strlen(m->cur_path) == n && memcmp(m->cur_path, path, n) == 0)
-		return m->cur;
-	materialize_release(m);
-	copy = xstrndup(path, n);
-	for (char *p = copy, *save = NULL, *part; (part = strtok_r(p, "/", &save)); p = NULL) {
-		int next;
-
-		if (mkdirat(fd, part, 0777) < 0 && errno != EEXIST) {
-			err_sys(err, "cannot make the directory %s", path);
-			*result = MATERIALIZE_ERROR;
-			goto fail;
-		}
-		next = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (next < 0) {
-			*result = errno == ENOTDIR || errno == ELOOP
-				? unsafe(path, "lies below what is no directory", err)
-				: (err_sys(err, "cannot enter the directory of %s", path),
-				   MATERIALIZE_ERROR);
-			goto fail;
-		}
-		if (fd != m->dirfd)
-			close(fd);
-		fd = next;
-	}
-	free(copy);
-	m->cur = fd;
-	m->cur_path = xstrndup(path, n);
-	return fd;
-fail:
-	if (fd != m->dirfd)
-		close(fd);
-	free(copy);
-	return -1;
+	if (err->sys == ENOTDIR || err->sys == ELOOP)
+		return unsafe(dst, "lies below what is no directory", err);
+	return MATERIALIZE_ERROR;
 }
 
 /* Lays the object down as dir/name: 1, 0 no such object, -1. */
@@ -143,20 +103,17 @@ static enum materialize_result finish_file(struct materialize *m, const struct m
 enum materialize_result materialize_file(struct materialize *m, const struct materialize_file *f,
 					 struct err *err)
 {
-	enum materialize_result result = MATERIALIZE_ERROR;
 	struct err ignored = ERR_INIT;
-	const char *slash, *name;
+	const char *name;
 	int dir, rc;
 
 	if (!path_is_destination(str_of(f->dst)))
 		return unsafe(f->dst, "would lie outside the work directory", err);
 	if (!cas_hash_valid(f->sha256))
 		return missing(f->dst, err);
-	slash = strrchr(f->dst, '/');
-	name = slash ? slash + 1 : f->dst;
-	dir = enter_dir(m, f->dst, slash ? (size_t)(slash - f->dst) : 0, &result, err);
+	dir = subdir_of(&m->at, f->dst, true, &name, err);
 	if (dir < 0)
-		return result;
+		return not_entered(f->dst, err);
 	rc = lay_down(m, f, dir, name, err);
 	if (rc > 0)
 		return finish_file(m, f, dir, name, err);
@@ -174,9 +131,9 @@ enum materialize_result materialize_file(struct materialize *m, const struct mat
 
 enum materialize_result materialize_dir(struct materialize *m, const char *path, struct err *err)
 {
-	enum materialize_result result = MATERIALIZE_OK;
-
 	if (!path_is_destination(str_of(path)))
 		return unsafe(path, "would lie outside the work directory", err);
-	return enter_dir(m, path, strlen(path), &result, err) < 0 ? result : MATERIALIZE_OK;
+	if (subdir_enter(&m->at, path, strlen(path), true, err) < 0)
+		return not_entered(path, err);
+	return MATERIALIZE_OK;
 }

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "cas/cas.h"
+#include "sys/subdir.h"
 
 struct materialize_file {
 	const char *dst;
@@ -31,14 +32,11 @@ enum materialize_result {
 /* Keeps the directory it wrote last, so that a sorted list costs one open a directory. */
 struct materialize {
 	struct cas *cas;
-	int dirfd;   /* borrowed */
 	bool verify; /* hash every file that was laid down */
 	bool link;   /* --link-inputs: read-only hard links of the objects instead of copies */
-	/* private */
-	int cur;
-	char *cur_path;
+	struct subdir at; /* private */
 };
-void materialize_init(struct materialize *m, struct cas *cas, int dirfd);
+void materialize_init(struct materialize *m, struct cas *cas, int dirfd); /* borrowed */
 void materialize_release(struct materialize *m);
 /* One input. A destination that is there already is MATERIALIZE_UNSAFE. */
 enum materialize_result materialize_file(struct materialize *m, const struct materialize_file *f,
