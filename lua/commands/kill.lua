@@ -10,9 +10,12 @@ local function run(opt, args, ctx)
     kubeque.log.info(('no job matches "%s"'):format(args[1]))
   end
   for _, job in ipairs(jobs) do
-    local count = 0
+    local count, needed = 0, false
     if job.state ~= "over" then
-      count = fault.check(kubeque.control.kill(job.born, ranges, opt.keepcluster or false))
+      count, needed = fault.check(kubeque.control.kill(job.born, ranges, opt.keepcluster or false))
+    end
+    if needed then -- work came up while idle nodes were told to leave
+      require("kubeque.nodes").ensure(ctx, job.id)
     end
     if opt.quiet then
       kubeque.out(job.id .. "\n")

@@ -9,13 +9,11 @@
 #include "script/call.h"
 #include "script/convert.h"
 #include "script/libs.h"
-#include "script/policy_lua.h"
 #include "script/session.h"
 
 #define LOOKER_META "kubeque.looker"
 
 struct looker {
-	struct policy *policy;
 	struct reaper *reaper;
 };
 
@@ -24,8 +22,7 @@ static int close_looker(lua_State *L)
 	struct looker *l = luaL_checkudata(L, 1, LOOKER_META);
 
 	reaper_free(l->reaper);
-	policy_close(l->policy);
-	*l = (struct looker){ .policy = NULL };
+	l->reaper = NULL;
 	return 0;
 }
 
@@ -33,19 +30,18 @@ static int close_looker(lua_State *L)
 static struct looker *get_looker(lua_State *L, const char *home, int64_t lease_ms,
 				 struct err *err)
 {
-	struct reaper_options o = { .home = home, .lease_ms = lease_ms };
+	struct reaper_options o = { .home = home, .lease_ms = lease_ms,
+				    .policy = session_policy(L, err) };
 	struct looker *l;
 
+	if (!o.policy)
+		return NULL;
 	if (lua_getfield(L, LUA_REGISTRYINDEX, LOOKER_META ".one") == LUA_TUSERDATA)
 		return lua_touserdata(L, -1);
 	lua_pop(L, 1);
 	l = lua_newuserdatauv(L, sizeof(*l), 0);
-	*l = (struct looker){ .policy = NULL };
+	l->reaper = NULL;
 	luaL_setmetatable(L, LOOKER_META);
-	l->policy = policy_lua_new("policies/default", err);
-	if (!l->policy)
-		return NULL;
-	o.policy = l->policy;
 	l->reaper = reaper_new(&o);
 	lua_pushvalue(L, -1);
 	lua_setfield(L, LUA_REGISTRYINDEX, LOOKER_META ".one");

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 
+struct policy;
 struct queue;
 
 struct session {
@@ -26,6 +27,8 @@ struct session {
 struct session *session_get(lua_State *L, struct err *err);
 /* The queue of the session, opened if need be; NULL with err set. Borrowed. */
 struct queue *session_queue(lua_State *L, struct err *err);
+/* raises. [-0, +0] The stock policy in Lua, made on first use and kept; NULL with err. Borrowed. */
+struct policy *session_policy(lua_State *L, struct err *err);
 void session_free(struct session *s); /* accepts NULL */
 
 #endif
