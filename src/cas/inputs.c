@@ -353,6 +353,46 @@ int inputs_add_word(struct input_set *in, const char *path, size_t *id, const ch
 	return 0;
 }
 
+static void set_executable(struct input_set *in, size_t first, int executable)
+{
+	for (size_t i = first; executable >= 0 && i < in->files.n; i++) {
+		struct input_file *f = &in->files.p[i];
+
+		f->mode = executable ? f->mode | 0111 : f->mode & ~0111u;
+	}
+}
+
+int inputs_add_file(struct input_set *in, const char *src, const char *dst, int executable,
+		    size_t *id, struct err *err)
+{
+	char *text = xasprintf("%d:%s:%s", executable, dst ? dst : "", src);
+	struct str to = { NULL, 0 };
+	const char *spec;
+	bool known;
+	size_t i = begin_spec(in, 'f', text, &known);
+	int ret;
+
+	free(text);
+	if (id)
+		*id = i;
+	if (known)
+		return 0;
+	if (dst)
+		to = str_of(dst);
+	spec = arena_strdup(&in->arena, src);
+	if (path_is_url(str_of(src)))
+		ret = add_url(in, spec, str_of(spec), to, err);
+	else if (dst)
+		ret = inputs_add_path(in, spec, src, dst, err);
+	else
+		ret = add_existing(in, spec, src, to, err);
+	if (ret < 0)
+		return -1;
+	set_executable(in, in->specs.p[i].first, executable);
+	in->specs.p[i].n = in->files.n - in->specs.p[i].first;
+	return 0;
+}
+
 /* ---- reading ---------------------------------------------------------------------------- */
 
 size_t inputs_count(const struct input_set *in)

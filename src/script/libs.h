@@ -30,7 +30,8 @@
 	X(consume) \
 	X(control) \
 	X(reap) \
-	X(results)
+	X(results) \
+	X(submit)
 
 #define LIB_DECLARE(name) void lib_##name(lua_State *L);
 LIBS(LIB_DECLARE)

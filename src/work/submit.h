@@ -18,7 +18,6 @@
 
 #include "base/err.h"
 #include "cas/cas.h"
-#include "cas/hash_cache.h"
 #include "model/manifest.h"
 #include "model/params.h"
 #include "model/ranges.h"
@@ -78,12 +77,15 @@ struct submit_spec {
 	size_t n_push;
 	const char *const *push_exclude; /* NULL-terminated, or NULL */
 	struct common common; /* .command is filled here; .resources are defaults */
+	const bool *env_literal; /* for each of common.env: no placeholders; NULL: none is */
 	unsigned set;         /* SUBMIT_SET_ bits */
 	const char *resources; /* -r: over the defaults and over a job file's; NULL: none */
-	const char *capacity; /* JSON of the largest node there can be; NULL: this machine */
+	int64_t jobs;         /* -j: as many at once, though the CPUs be fewer; 0: not said */
+	const char *capacity; /* JSON over what this machine has; NULL: this machine */
 };
 
 enum submit_event {
+	SUBMIT_EV_INPUTS,     /* n files of `bytes` will be looked at */
 	SUBMIT_EV_WARNING,    /* text */
 	SUBMIT_EV_DIRECTORY,  /* many files: text is the SPEC, n files of `bytes` */
 	SUBMIT_EV_PRESENT,    /* input already in the CAS: text is the file */
@@ -102,11 +104,9 @@ typedef void (*submit_fn)(void *ctx, enum submit_event ev, const char *text, int
 
 /* What to submit to. */
 struct submit_target {
-	struct queue *queue;
+	struct queue *queue;      /* NULL with dry_run: no queue yet */
 	struct cas *cas;          /* NULL with dry_run: no CAS yet */
-	struct hash_cache *cache; /* may be NULL */
-	const char *home;         /* $KUBEQUE_HOME: for the bells; NULL: nobody is woken */
-	const char *queue_uuid;   /* for results directories */
+	const char *home;         /* $KUBEQUE_HOME: hash cache and bells; NULL: without them */
 	submit_fn fn;             /* may be NULL */
 	bool (*stop)(void *ctx);  /* true: interrupted; may be NULL */
 	void *ctx;

@@ -1,0 +1,171 @@
+-- Submitting: what `sub` does between its command line and waiting. Lines that C reports become the
+-- lines of the contract, in its order; many of a kind fold into one.
+
+local fault = require "kubeque.fault"
+
+local M = {}
+
+local FILES = 20   -- more files than this fold into one line
+local BATCHES = 10 -- more batches than this fold into one line
+local REDRAW = 0.2
+
+local function bytes(n)
+  return kubeque.units.format_bytes(n)
+end
+
+---Handles the events of kubeque.submit; `handle.finish()` says what was folded.
+local function reporter(ctx, live)
+  local r = { files = 0, uploaded = 0, uploaded_bytes = 0, present = 0, batches = {} }
+  local next_draw = 0
+  local log = ctx.quiet and function() end or kubeque.log.info
+  local function draw(text)
+    local now = kubeque.time.mono()
+    if live and now >= next_draw then
+      next_draw = now + REDRAW
+      kubeque.term.write_line(text)
+    end
+  end
+  local function clear()
+    if live then
+      kubeque.term.clear()
+    end
+  end
+  local function fold_files()
+    if r.files > FILES then
+      clear()
+      log(("Uploaded %d files (%d bytes), %d already in CAS cache"):format(r.uploaded,
+        r.uploaded_bytes, r.present))
+      r.files = 0
+    end
+  end
+  local function input(text, size, line)
+    if r.files <= FILES then
+      log(line)
+    else
+      draw(("Inputs: %d of %d files, %s"):format(r.uploaded + r.present, r.files, text))
+    end
+  end
+  local on = {}
+  function on.warning(text)
+    kubeque.log.warn(text)
+  end
+  function on.inputs(_, n)
+    r.files = n
+  end
+  function on.directory(text, n, size)
+    log(("Uploading %d files (%d bytes) from %s"):format(n, size, text))
+  end
+  function on.present(text)
+    r.present = r.present + 1
+    input(text, 0, "Already in CAS cache, skipping upload of " .. text)
+  end
+  function on.uploaded(text, _, size)
+    r.uploaded, r.uploaded_bytes = r.uploaded + 1, r.uploaded_bytes + size
+    input(text, size, ("Uploading %s (%d bytes)"):format(text, size))
+  end
+  function on.submitting(text)
+    fold_files()
+    log("Submitting job with id: " .. text)
+  end
+  function on.progress(_, n)
+    draw(("%d tasks stored"):format(n))
+  end
+  function on.batch(_, n)
+    r.batches[#r.batches + 1] = n
+  end
+  function on.saved(_, n)
+    clear()
+    if #r.batches > BATCHES then
+      log(("Saved %d task definition batches containing %d tasks"):format(#r.batches, n))
+    else
+      for _, count in ipairs(r.batches) do
+        log(("Saved task definition batch containing %d tasks"):format(count))
+      end
+    end
+    log(("Saved job definition with %d tasks"):format(n))
+  end
+  function on.kept(_, n)
+    log(("%d tasks keep their results"):format(n))
+  end
+  function on.kept_changed(_, n)
+    log(("%d of these results were made by another command or with other inputs"):format(n))
+  end
+  r.clear = clear
+  r.event = function(kind, text, n, size)
+    local f = on[kind]
+    if f then
+      f(text, n, size)
+    end
+  end
+  return r
+end
+
+local in_use = "use another name, or --clean to replace it, or --rerun to run what did not succeed"
+
+---Submits. Returns what kubeque.submit returns; raises what went wrong.
+function M.submit(ctx, spec)
+  local live = not ctx.quiet and kubeque.term.isatty(2)
+    and require("kubeque.progress").terminal(ctx)
+  local report = reporter(ctx, live)
+  spec.event = report.event
+  local done, message, code = kubeque.submit(spec)
+  report.clear()
+  if done then
+    if done.n > 1000 and not spec.dry_run then
+      M.check_space(ctx, done.n)
+    end
+    return done
+  end
+  if code == "interrupted" then
+    kubeque.log.info("Interrupted, nothing was submitted")
+    fault.raise("interrupted", "")
+  elseif code == "conflict" and message:find("^Existing job with id") then
+    kubeque.log.error("kubeque sub: " .. message)
+    kubeque.log.error(in_use)
+    fault.raise("conflict", "")
+  end
+  fault.raise(code, message)
+end
+
+---Warns when the results' file system may be too small for that many tasks.
+function M.check_space(ctx, tasks)
+  local dir = ctx.config.default_url_prefix
+  while not kubeque.fs.stat(dir) and dir ~= "/" do
+    dir = dir:match("^(.+)/[^/]*$") or "/"
+  end
+  local free, inodes = kubeque.fs.free(dir)
+  if not free then
+    return nil
+  end
+  if inodes and inodes < 3 * tasks then
+    kubeque.log.warn(("%s has %d free inodes for the results of %d tasks, which need 3 each: "
+      .. "--outputs failed makes fewer directories"):format(dir, inodes, tasks))
+  end
+  if free < 8192 * tasks then
+    kubeque.log.warn(("%s has %s free for the results of %d tasks, which need at least 8 KiB each")
+      :format(dir, bytes(free), tasks))
+  end
+  return free, inodes, dir
+end
+
+---What --dry-run prints.
+function M.print_plan(ctx, spec, plan, nodes_text)
+  local free, inodes, dir = M.check_space(ctx, plan.n)
+  local out = kubeque.out
+  out(("job:     %s\n"):format(plan.id))
+  out(("tasks:   %d\n"):format(plan.n))
+  if spec.words and spec.words[1] then
+    out(("command: %s\n"):format(table.concat(spec.words, " ")))
+  end
+  out(("inputs:  %d files, %d bytes; to upload: %d files, %d bytes\n"):format(plan.files,
+    plan.bytes, plan.upload_files, plan.upload_bytes))
+  out(("nodes:   %s\n"):format(nodes_text))
+  out("price:   0 (this machine)\n")
+  out(("results: %s/%s\n"):format(ctx.config.default_url_prefix, plan.id))
+  if free then
+    out(("space:   %d bytes and %s inodes free in %s\n"):format(free,
+      inodes and tostring(inodes) or "unlimited", dir))
+  end
+end
+
+return M
