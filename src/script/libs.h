@@ -19,7 +19,9 @@
 	X(nodes) \
 	X(proc) \
 	X(queue) \
+	X(results) \
 	X(session) \
+	X(submit) \
 	X(term) \
 	X(time) \
 	X(units) \
@@ -29,9 +31,7 @@
 #define LIBS_WAITING(X) \
 	X(consume) \
 	X(control) \
-	X(reap) \
-	X(results) \
-	X(submit)
+	X(reap)
 
 #define LIB_DECLARE(name) void lib_##name(lua_State *L);
 LIBS(LIB_DECLARE)
