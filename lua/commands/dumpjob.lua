@@ -49,13 +49,28 @@ local function task_of(job, task, manifest)
     tries = task.tries, free = task.free, lost = task.lost, attempts = attempts }
 end
 
+---What all tasks share, with its lists as lists.
+local function common_of(manifest)
+  local common = manifest:common()
+  for _, name in ipairs { "argv", "results", "exclude" } do
+    common[name] = kubeque.json.array(common[name])
+  end
+  local limits = kubeque.json.array {}
+  for name in pairs(common.limits or {}) do
+    limits[#limits + 1] = name
+  end
+  table.sort(limits)
+  common.limits = limits
+  return common
+end
+
 local function head(job, manifest)
   local info = job.info or {}
   local parts = { job = job.id, born = job.born, state = job.state, tasks_total = job.n,
     priority = job.priority, max_running = job.max_running, submitted = time(job.submitted),
     ended = time(job.ended), user = job.user, cluster = job.cluster, root = job.root,
     results = kubeque.results.dir(job), labels = info.labels or {},
-    spec = manifest:common(), columns = kubeque.json.array(manifest:columns()),
+    spec = common_of(manifest), columns = kubeque.json.array(manifest:columns()),
     inputs = kubeque.json.array(manifest:inputs()), classes = kubeque.json.array(job.classes) }
   local out = json(parts)
   return out:sub(1, -2) -- without the closing brace: tasks and history follow

@@ -28,8 +28,10 @@ local function filled(table_)
 end
 
 local function common_part(common, inputs, cas)
-  return { working_dir = common.cd, downloads = downloads(inputs, cas),
-    uploads = { include_patterns = common.results, exclude_patterns = common.exclude },
+  local uploads = { include_patterns = filled(common.results),
+    exclude_patterns = filled(common.exclude) }
+  return { working_dir = common.cd ~= "" and common.cd or nil,
+    downloads = downloads(inputs, cas), uploads = filled(uploads),
     timeout = positive(common.timeout), retries = common.retries }
 end
 

@@ -6,7 +6,8 @@ local select = require "kubeque.select"
 local M = {}
 
 M.columns = {
-  { "job" }, { "task", type = "number" }, { "label", title = "STATE" },
+  { "job" }, { "task", type = "number" }, { "state", only = "data" },
+  { "label", title = "STATE" },
   { "exit_code", type = "number", only = "data" }, { "parameters" }, { "node" },
   { "attempts", type = "number" }, { "started", type = "time" },
   { "ended", type = "time", only = "data" }, { "seconds", type = "duration" },
@@ -66,7 +67,8 @@ local function fields(record)
     end
   end
   add("node %s", record.node)
-  add(record.attempts == 1 and "%d attempt" or "%d attempts", record.attempts)
+  add(record.attempts == 1 and "%d attempt" or "%d attempts",
+    record.attempts > 0 and record.attempts)
   add("started %s", record.started and time(record.started))
   add("ended %s", record.ended and time(record.ended))
   add("took %s", record.seconds and units.format_duration(record.seconds))
@@ -80,7 +82,7 @@ local function print_block(job, task, manifest)
   local record = M.record(job, task, manifest)
   local parameters = parameters_text(manifest, task.n)
   kubeque.out(("%s.%d: %s%s\n"):format(job.id, task.n, task.label,
-    parameters ~= "" and "  " .. parameters or ""))
+    parameters ~= "" and "  " .. parameters:gsub("[\0-\31\127]", " ") or ""))
   local text = fields(record)
   if text ~= "" then
     kubeque.out("  " .. text .. "\n")
