@@ -8,6 +8,8 @@
 #include "script/libs.h"
 #include "script/session.h"
 
+int64_t script_fail_at;
+
 static void *script_alloc(void *ud, void *p, size_t old, size_t size)
 {
 	struct script *s = ud;
@@ -23,8 +25,9 @@ static void *script_alloc(void *ud, void *p, size_t old, size_t size)
 	if (size > old) {
 		if (s->cap && s->used - old + size > s->cap)
 			return NULL;
-		if (s->fail_at > 0 && --s->fail_at == 0)
+		if (script_fail_at == 1)
 			return NULL;
+		script_fail_at -= script_fail_at > 1;
 	}
 	q = realloc(p, size);
 	if (!q)
@@ -61,7 +64,6 @@ void script_free(struct script *s)
 {
 	if (!s)
 		return;
-	s->fail_at = 0;
 	lua_close(s->L);
 	session_free(s->session);
 	free(s);

@@ -23,11 +23,14 @@ struct script {
 	lua_State *L;
 	size_t used;        /* bytes allocated now */
 	size_t cap;         /* more than this is "not enough memory"; 0: no cap */
-	int64_t fail_at;    /* tests: the how manieth allocation from now fails; 0: none */
 	int64_t deadline;   /* clock_mono_ns() after which the count hook raises; 0: none */
 	bool sandbox;       /* a policy's state: no kubeque table but the pure part */
 	struct session *session; /* NULL until the first use */
 };
+
+/* For tests: the how manieth allocation of Lua from now, in any state, fails, and all after it (a
+ * single one would be made again after a collection); 0: none. */
+extern int64_t script_fail_at;
 
 /* A state without any library; its script is at lua_getextraspace. NULL: no memory. */
 struct script *script_new(size_t cap);
