@@ -298,7 +298,7 @@ local function run(opt, words, ctx)
   local done = require("kubeque.submit").submit(ctx, spec)
   if opt.quiet then
     kubeque.out(done.id .. "\n")
-    kubeque.flush()
+    kubeque.out()
   end
   local nodes = not (opt.no_nodes or opt.nodes == 0)
   if nodes then

@@ -116,6 +116,13 @@ static int share_cpus(struct plan *p, struct resources *have, struct err *err)
 	return 0;
 }
 
+/* What every node of this machine has: one CPU. */
+static bool is_modest(const struct submit_spec *s, const struct resources *r)
+{
+	return !s->capacity && r->cpu <= 1000 && r->memory == 0 && r->gpu == 0 && r->disk == 0 &&
+	       r->n_named == 0;
+}
+
 static int check_possible(struct plan *p, struct err *err)
 {
 	struct resources have = { .cpu = 0 };
@@ -127,7 +134,8 @@ static int check_possible(struct plan *p, struct err *err)
 	if (p->spec->jobs && share_cpus(p, &have, err) < 0)
 		return -1;
 	for (size_t i = 0; i < p->n_classes; i++) {
-		if (resources_fit(&p->classes[i].r, &have))
+		if (is_modest(p->spec, &p->classes[i].r) ||
+		    resources_fit(&p->classes[i].r, &have))
 			continue;
 		if (!all && add_capacity(p->spec, &have, err) < 0)
 			return -1;
