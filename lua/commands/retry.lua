@@ -26,6 +26,7 @@ local function changed_class(class, opt, named)
   copy.image = opt.image or copy.image
   copy.timeout_ms = opt.timeout and math.floor(opt.timeout * 1000) or copy.timeout_ms
   copy.retries = opt.retries or copy.retries
+  copy.keep_work = opt.keep_work or copy.keep_work
   return kubeque.json.encode(copy)
 end
 
@@ -52,10 +53,11 @@ local function ranges_by_class(job, ranges)
 end
 
 local function reset(job, ranges, opt)
-  if not (opt.resources or opt.image or opt.timeout or opt.retries) then
+  if not (opt.resources or opt.image or opt.timeout or opt.retries or opt.keep_work) then
     return fault.check(kubeque.control.reset(job.born, { ranges = ranges, states = WHAT }))
   end
-  local named = opt.resources and fault.check(kubeque.units.resources(opt.resources))
+  local named = opt.resources
+    and fault.check(kubeque.units.resources(table.concat(opt.resources, ",")))
   local count = 0
   for class, text in pairs(ranges_by_class(job, ranges)) do
     count = count + fault.check(kubeque.control.reset(job.born, { ranges = text, states = WHAT,
@@ -102,11 +104,13 @@ return {
   description = "Tasks that succeeded keep their results. What is changed here holds for the tasks "
     .. "that run again only.",
   options = {
-    { "resources", "r", value = "K=V,...", help = "other cpu, memory, gpu, disk, named one" },
+    { "resources", "r", value = "K=V,...", many = true,
+      help = "other cpu, memory, gpu, disk, named one" },
     { "image", "i", value = "IMAGE", help = "another image" },
     { "timeout", value = "DUR", type = "duration", help = "another time limit (0: none)" },
     { "retries", value = "N", type = "int", min = 0, max = 10,
       help = "further attempts after the first" },
+    { "keep-work", help = "keep the work directories of these tasks" },
     { "no-wait", help = "return at once" },
     { "wait-timeout", value = "DUR", type = "duration",
       help = "stop waiting after so long (exit 4)" },

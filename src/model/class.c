@@ -78,6 +78,21 @@ static int set_named(struct resources *r, const char *name, int64_t milli, struc
 	return 0;
 }
 
+/* A named resource whose amount has a unit: most likely a misspelt memory or disk. */
+static int name_fault(const char *name, const char *amount, struct err *err)
+{
+	int64_t bytes;
+
+	for (size_t i = 0; i < ARRAY_SIZE(builtin); i++)
+		if (str_distance(name, builtin[i].name) <= 2)
+			return err_set(err, ERR_USAGE, "unknown resource %s (did you mean %s=%s?)",
+				       name, builtin[i].name, amount);
+	if (units_memory(amount, &bytes, err) < 0)
+		return err_prefix(err, "resource %s", name);
+	return err_set(err, ERR_USAGE, "resource %s: \"%.60s\" has a unit, and a named resource is a "
+		       "plain number", name, amount);
+}
+
 int resources_set(struct resources *r, const char *name, const char *amount, unsigned *given,
 		  struct err *err)
 {
@@ -94,7 +109,8 @@ int resources_set(struct resources *r, const char *name, const char *amount, uns
 		if (units_memory(amount, &v, err) < 0)
 			return err_prefix(err, "resource %s", name);
 	} else if (units_milli(amount, &v, err) < 0) {
-		return err_prefix(err, "resource %s", name);
+		return field ? err_prefix(err, "resource %s", name)
+			     : name_fault(name, amount, err);
 	}
 	if (field == &r->gpu) {
 		if (v % 1000)
@@ -314,5 +330,5 @@ bool class_equal(const struct class *a, const struct class *b)
 {
 	return resources_equal(&a->r, &b->r) && a->limits == b->limits &&
 	       strcmp(a->image, b->image) == 0 && a->timeout_ms == b->timeout_ms &&
-	       a->retries == b->retries;
+	       a->retries == b->retries && a->keep_work == b->keep_work;
 }

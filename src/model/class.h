@@ -48,6 +48,7 @@ struct class {
 	char image[CLASS_IMAGE_SIZE]; /* "none": runs on the node itself */
 	int64_t timeout_ms;   /* -1: as in the manifest's common part; 0: none */
 	int64_t retries;      /* -1: as in common */
+	bool keep_work;       /* also where common does not say so (retry --keep-work) */
 };
 
 /* cpu 1, everything else 0, image "none", timeout and retries as in common. */

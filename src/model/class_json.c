@@ -156,6 +156,8 @@ void class_add_json(struct buf *out, const struct class *c)
 		buf_addf(out, ",\"timeout_ms\":%lld", (long long)c->timeout_ms);
 	if (c->retries >= 0)
 		buf_addf(out, ",\"retries\":%lld", (long long)c->retries);
+	if (c->keep_work)
+		buf_adds(out, ",\"keep_work\":true");
 	buf_addch(out, '}');
 }
 
@@ -197,6 +199,10 @@ static int class_key(const char *key, json_t *v, struct class *c, struct err *er
 		return count_from(key, v, &c->timeout_ms, err);
 	if (strcmp(key, "retries") == 0)
 		return count_from(key, v, &c->retries, err);
+	if (strcmp(key, "keep_work") == 0) {
+		c->keep_work = json_is_true(v);
+		return 0;
+	}
 	if (strcmp(key, "image") != 0)
 		return err_set(err, ERR_USAGE, "class: unknown key %.60s", key);
 	if (!json_is_string(v) || json_string_length(v) >= CLASS_IMAGE_SIZE ||
