@@ -1,0 +1,190 @@
+/*
+ * Every binding runs again and again while the 1st, 2nd, 3rd ... allocation of Lua (and all after
+ * it) fails, until it succeeds: nothing may leak, crash or be left half open. Run it under ASan.
+ */
+#include <ftw.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "base/log.h"
+#include "script/call.h"
+#include "script/session.h"
+#include "script/state.h"
+#include "tap.h"
+
+static char home[] = "/tmp/kubeque-test-XXXXXX";
+
+static const char setup[] =
+	"assert(kubeque.session{home = HOME, create = true})\n"
+	"assert(kubeque.fs.mkdir_p(HOME .. '/a/b'))\n"
+	"assert(kubeque.fs.write(HOME .. '/a/x.txt', 'hello world'))\n"
+	"assert(kubeque.fs.write(HOME .. '/a/c.ini', '[config]\\nk = v\\n; c\\n[other]\\n'))\n"
+	"local r = assert(kubeque.submit{id = 'job', rows = 'seq', seq = '1..3',\n"
+	"  words = {'echo', '{index}'}, default_image = 'none', cluster = 'local',\n"
+	"  env = {'A=b'}, info = '{\"labels\":{\"a\":\"b\"}}'})\n"
+	"JOB = assert(kubeque.queue.job('job'))\n"
+	"assert(JOB.born == r.born and JOB.n == 3 and r.n == 3)\n"
+	"MANIFEST = assert(kubeque.manifest(JOB))\n";
+
+static const char *const snippets[] = {
+	"assert(kubeque.json.encode({1, {a = 'b', c = {}}, true}, {indent = 2}))",
+	"assert(kubeque.json.decode('[1, {\"a\": [null, 1.5, \"x\"]}, 9007199254740993]'))",
+	"local v, m, c = kubeque.json.decode('[1,') assert(not v and c == 'usage')",
+	"assert(kubeque.csv.row{'a', 'b,c', 1} == 'a,\"b,c\",1\\n')",
+	"assert(kubeque.units.memory('1.5G') == 1500000000 and kubeque.units.duration('1h') == 3600)",
+	"assert(kubeque.units.format_bytes(1500) and kubeque.units.format_duration(90))",
+	"assert(kubeque.units.resources('cpu=2,memory=1G,licence=1').licence == 1)",
+	"assert(kubeque.ranges('3-7,9')[2][1] == 9)",
+	"local r, m, c = kubeque.ranges('7-3') assert(not r and c == 'usage')",
+	"assert(kubeque.distance('a', 'b') == 1 and kubeque.glob('*.c', 'x.c'))",
+	"assert(kubeque.fs.read(HOME .. '/a/x.txt') == 'hello world')",
+	"assert(kubeque.fs.read(HOME .. '/a/x.txt', 5, 6) == 'world')",
+	"assert(kubeque.fs.tail(HOME .. '/a/x.txt', 5) == 'world')",
+	"assert(kubeque.fs.stat(HOME).type == 'dir' and not kubeque.fs.stat(HOME .. '/nope'))",
+	"assert(#kubeque.fs.list(HOME .. '/a') == 3)",
+	"assert(#kubeque.fs.glob(HOME .. '/a/*.txt') == 1)",
+	"assert(kubeque.fs.realpath('/') == '/' and kubeque.fs.cwd())",
+	"assert(kubeque.fs.free(HOME) and kubeque.fs.filesystem(HOME))",
+	"assert(kubeque.fs.write(HOME .. '/a/y', 'z') and kubeque.fs.remove(HOME .. '/a/y'))",
+	"assert(kubeque.ini(HOME .. '/a/c.ini')[1].value == 'v')",
+	"local r, m, c = kubeque.ini(HOME .. '/a/x.txt') assert(not r and c == 'config', m)",
+	"assert(kubeque.proc.user() and kubeque.proc.umask() and kubeque.proc.env())",
+	"assert(kubeque.proc.run{'/bin/true', env = {A = 'b'}} == 0)",
+	"assert(kubeque.queue.job('job').id == 'job' and kubeque.queue.job('LAST').n == 3)",
+	"local j, m, c = kubeque.queue.job('nosuch') assert(not j and c == 'not_found')",
+	"assert(kubeque.queue.job_by_born(JOB.born).id == 'job')",
+	"assert(#kubeque.queue.jobs{pattern = 'j*', limit = 10, states = {'open'}} == 1)",
+	"assert(kubeque.queue.counts(JOB.born).pending == 3)",
+	"local t = kubeque.queue.tasks(JOB.born, {ranges = '2-3', states = {'pending'}}) assert(#t == 2)",
+	"assert(kubeque.queue.task(JOB.born, 2).n == 2 and not kubeque.queue.task(JOB.born, 9))",
+	"assert(#kubeque.queue.attempts(JOB.born, 1) == 0 and not kubeque.queue.attempt(JOB.born, 1))",
+	"assert(#kubeque.queue.nodes('local') == 0 and #kubeque.queue.held('x') == 0)",
+	"assert(kubeque.queue.events(JOB.born, 0))",
+	"assert(#kubeque.queue.uuid() == 32 and kubeque.queue.change())",
+	"local m = assert(kubeque.manifest(JOB)) m:close()",
+	"assert(MANIFEST:common().image == 'none' and MANIFEST:columns()[1] == 'index')",
+	"assert(MANIFEST:task(2).argv[2] == '2' and #MANIFEST:inputs() == 0 and not MANIFEST:task(4))",
+	"assert(kubeque.results.dir(JOB) and not kubeque.results.path(JOB, 1))",
+	"assert(not kubeque.results.stdout(JOB, 1))",
+	"local b <close> = kubeque.watch(JOB.born) assert(b:wait(0) == 'timeout')",
+	"assert(#kubeque.nodes.list('local') == 0 and not kubeque.nodes.stop('nosuch'))",
+	"assert(require('kubeque.fs') == kubeque.fs)",
+	"assert(kubeque.time.utc(kubeque.time.now()) and kubeque.time.log(0) and kubeque.time.id(0))",
+};
+
+/* Options that must be refused by name. */
+static const struct { const char *code, *message; } wrong[] = {
+	{ "kubeque.session{hom = '/x'}", "unknown option 'hom' (did you mean 'home'?)" },
+	{ "kubeque.session{home = 3}", "option 'home': string expected, got number" },
+	{ "kubeque.session{}", "option 'home' is missing" },
+	{ "kubeque.session{home = '/a\\0b'}", "NUL byte" },
+	{ "kubeque.session{home = 'relative'}", "absolute path" },
+	{ "kubeque.queue.jobs{limit = 1.5}", "option 'limit' is out of range" },
+	{ "kubeque.queue.jobs{limit = -1}", "option 'limit' is out of range" },
+	{ "kubeque.queue.jobs{limit = 0/0}", "option 'limit' is out of range" },
+	{ "kubeque.queue.jobs{limit = '5'}", "option 'limit': number expected, got string" },
+	{ "kubeque.queue.jobs{'x'}", "options are names" },
+	{ "kubeque.queue.jobs{states = {'opne'}}", "there is no state 'opne'" },
+	{ "kubeque.queue.tasks(JOB.born, {states = {}})", "empty" },
+	{ "kubeque.queue.job(3.5, 'x').x = 1", NULL },
+	{ "kubeque.sleep(-1)", "out of range" },
+	{ "kubeque.sleep(1e300)", "out of range" },
+	{ "kubeque.sleep(0/0)", "out of range" },
+	{ "kubeque.time.utc(1 << 62)", "out of range" },
+	{ "kubeque.json.encode(print)", "no word for a function" },
+	{ "kubeque.json.encode({1, a = 2})", "names and other keys" },
+	{ "local t = {} t.t = t kubeque.json.encode(t)", "nested deeper" },
+	{ "kubeque.json.encode(1/0)", "no word for" },
+	{ "kubeque.proc.run{}", "no program" },
+	{ "MANIFEST.close(3)", "kubeque.manifest expected" },
+	{ "local m = kubeque.manifest(JOB) m:close() m:common()", "closed" },
+};
+
+/* Compiles and runs; 0, or -1 with err. */
+static int run(lua_State *L, const char *code, struct err *err)
+{
+	int ret;
+
+	*err = (struct err)ERR_INIT;
+	if (luaL_loadstring(L, code) != LUA_OK) {
+		err_set(err, ERR_SCRIPT, "%s", lua_tostring(L, -1));
+		lua_pop(L, 1);
+		return -1;
+	}
+	ret = script_call(L, 0, 0, err);
+	lua_settop(L, 0);
+	return ret;
+}
+
+/* One snippet with less and less memory missing. */
+static void sweep(lua_State *L, const char *code)
+{
+	struct err err = ERR_INIT;
+	int64_t at;
+	int ret = -1;
+
+	if (luaL_loadstring(L, code) != LUA_OK) {
+		ok(false, "%s: %s", code, lua_tostring(L, -1));
+		lua_settop(L, 0);
+		return;
+	}
+	for (at = 1; at < 20000 && ret < 0; at++) {
+		lua_pushvalue(L, 1);
+		lua_gc(L, LUA_GCCOLLECT);
+		script_fail_at = at;
+		ret = script_call(L, 0, 0, &err);
+		script_fail_at = 0;
+		if (ret < 0 && !strstr(err.text, "not enough memory") &&
+		    !strstr(err.text, "stack overflow"))
+			break;
+		lua_settop(L, 1);
+	}
+	ok(ret == 0, "%s (%lld failures)", code, (long long)at - 2);
+	if (ret < 0)
+		printf("# %s\n", err.text);
+	lua_settop(L, 0);
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+int main(void)
+{
+	struct err err = ERR_INIT;
+	struct script *s = script_host_new(&err);
+
+	if (!s || !mkdtemp(home))
+		return 1;
+	lua_pushstring(s->L, home);
+	lua_setglobal(s->L, "HOME");
+	ok(run(s->L, setup, &err) == 0, "a job is submitted %s", err.text);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		int ret = run(s->L, wrong[i].code, &err);
+
+		ok(ret < 0 && (!wrong[i].message || strstr(err.text, wrong[i].message)), "%s: %s",
+		   wrong[i].code, err.text);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(snippets); i++)
+		sweep(s->L, snippets[i]);
+	script_free(s);
+
+	int64_t at;
+
+	for (at = 1; at < 100000; at++) {
+		script_fail_at = at;
+		s = script_host_new(&err);
+		script_fail_at = 0;
+		if (s)
+			break;
+	}
+	ok(s && at > 100, "a state is built in spite of %lld failures", (long long)at - 1);
+	script_free(s);
+	(void)nftw(home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return tap_done();
+}
