@@ -6,8 +6,23 @@ local select = require "kubeque.select"
 local STATES = { "failed", "killed" } -- as the queue calls them
 local WHAT = { "failed", "complete", "killed" } -- as reset does: complete is a code other than 0
 
+---What the nodes there are have, and what a new one of this machine would, as JSON.
+local function capacities(config)
+  local machine = kubeque.machine()
+  local own = { cpu = config.node_cpu or math.max(1, machine.cpus),
+    memory = config.node_memory or machine.memory }
+  for name, amount in pairs(config.node_resources) do
+    own[name] = amount
+  end
+  local list = { kubeque.json.encode(own) }
+  for _, node in ipairs(fault.check(kubeque.queue.nodes(config.cluster_name))) do
+    list[#list + 1] = kubeque.json.encode(node.cap)
+  end
+  return list
+end
+
 ---A class with what the options change, as JSON.
-local function changed_class(class, opt, named)
+local function changed_class(class, opt, named, have)
   local copy = kubeque.json.decode(kubeque.json.encode(class))
   copy.resources = copy.resources or {}
   local limits = {}
@@ -23,6 +38,7 @@ local function changed_class(class, opt, named)
     table.insert(copy.limits, name)
   end
   table.sort(copy.limits)
+  fault.check(kubeque.units.possible(kubeque.json.encode(copy.resources), table.unpack(have)))
   copy.image = opt.image or copy.image
   copy.timeout_ms = opt.timeout and math.floor(opt.timeout * 1000) or copy.timeout_ms
   copy.retries = opt.retries or copy.retries
@@ -52,16 +68,19 @@ local function ranges_by_class(job, ranges)
   return by_class
 end
 
-local function reset(job, ranges, opt)
+local function reset(ctx, job, ranges, opt)
   if not (opt.resources or opt.image or opt.timeout or opt.retries or opt.keep_work) then
     return fault.check(kubeque.control.reset(job.born, { ranges = ranges, states = WHAT }))
   end
   local named = opt.resources
     and fault.check(kubeque.units.resources(table.concat(opt.resources, ",")))
-  local count = 0
+  local have, changes, count = capacities(ctx.config), {}, 0
   for class, text in pairs(ranges_by_class(job, ranges)) do
-    count = count + fault.check(kubeque.control.reset(job.born, { ranges = text, states = WHAT,
-      class = changed_class(job.classes[class], opt, named) }))
+    changes[#changes + 1] = { ranges = text, states = WHAT,
+      class = changed_class(job.classes[class], opt, named, have) }
+  end
+  for _, change in ipairs(changes) do
+    count = count + fault.check(kubeque.control.reset(job.born, change))
   end
   return count
 end
@@ -75,7 +94,7 @@ local function run(opt, args, ctx)
   if job.state == "killing" then
     fault.raisef("conflict", "%s is being killed: try again when it has ended", job.id)
   end
-  local count = reset(job, ranges, opt)
+  local count = reset(ctx, job, ranges, opt)
   if opt.quiet then
     kubeque.out(job.id .. "\n")
     kubeque.out()

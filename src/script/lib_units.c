@@ -113,12 +113,36 @@ static int units_resources(lua_State *L)
 	return 1;
 }
 
+/*
+ * units.possible(need, have...) -> true, or nil, one sentence, "usage": does it fit a node that has
+ * the larger of these in each resource? All are JSON objects as text.
+ */
+static int units_possible(lua_State *L)
+{
+	struct err err = ERR_INIT;
+	struct resources need = { 0 }, have = { 0 }, one;
+
+	if (resources_parse_json(script_check_text(L, 1), &need, NULL, &err) < 0)
+		return script_fail(L, &err);
+	for (int i = 2; i <= lua_gettop(L); i++) {
+		one = (struct resources){ 0 };
+		if (resources_parse_json(script_check_text(L, i), &one, NULL, &err) < 0)
+			return script_fail(L, &err);
+		resources_max(&have, &one);
+	}
+	if (resources_possible(&need, &have, &err) < 0)
+		return script_fail(L, &err);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 static const luaL_Reg units_functions[] = {
 	{ "duration", units_duration_ },
 	{ "format_bytes", units_format_bytes },
 	{ "format_duration", units_format_duration },
 	{ "format_memory", units_format_memory },
 	{ "memory", units_memory_ },
+	{ "possible", units_possible },
 	{ "resources", units_resources },
 	{ NULL, NULL },
 };
@@ -140,7 +164,10 @@ static int csv_row(lua_State *L)
 		s = luaL_tolstring(L, -1, &len);
 		if (i > 1)
 			buf_addch(b, ',');
-		csv_add_field(b, (struct str){ s, len });
+		if (n == 1 && len == 0)
+			buf_adds(b, "\"\""); /* an empty line would be no row */
+		else
+			csv_add_field(b, (struct str){ s, len });
 		lua_pop(L, 2);
 	}
 	buf_addch(b, '\n');
