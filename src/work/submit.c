@@ -253,6 +253,20 @@ static int open_results(struct submission *s, const char *dir, struct err *err)
 	return results_prepare(dir, &is, s->spec->umask, &s->prepared, err);
 }
 
+/* The job is visible: what was prepared takes the place of the earlier results. Whoever opens the
+ * directory next would do it, but all tasks may have been kept. */
+static void put_in_place(struct submission *s, const char *dir)
+{
+	struct results_id is = { queue_uuid(s->to->queue), s->out->born, s->out->id };
+	struct err ignored = ERR_INIT;
+	struct results *r = NULL;
+
+	results_close(s->prepared);
+	s->prepared = NULL;
+	if (results_open(dir, &is, s->spec->umask, &r, &ignored) > 0)
+		results_close(r);
+}
+
 /* ---- one attempt at storing and binding --------------------------------------------------------- */
 
 static char *results_dir_of(const struct submission *s)
@@ -330,25 +344,32 @@ static int bind_job(struct submission *s, const char *root, struct err *err)
 		       "(kubeque clean): submit it again");
 }
 
-static int store_all(struct submission *s, struct chunker *c, struct err *err)
+static int store_root_and_bind(struct submission *s, struct chunker *c, struct err *err)
 {
 	char root[SHA256_HEX_SIZE];
 
-	if (s->rerun) {
-		char *dir = results_dir_of(s);
-		int ret = open_results(s, dir, err);
-
-		free(dir);
-		if (ret < 0 || rerun_begin(s->rerun, &s->plan, s->list, err) < 0 ||
-		    store_kept(s, c, err) < 0)
-			return -1;
-	} else if (store_tasks(c, s->out->born, err) < 0) {
-		return -1;
-	}
 	if (store_root(c, s->list, root, err) < 0 ||
 	    store_renew(c, s->since_ms, s->list, root, err) < 0)
 		return -1;
 	return bind_job(s, root, err);
+}
+
+static int store_all(struct submission *s, struct chunker *c, struct err *err)
+{
+	char *dir;
+	int ret = -1;
+
+	if (!s->rerun)
+		return store_tasks(c, s->out->born, err) < 0 ? -1 : store_root_and_bind(s, c, err);
+	dir = results_dir_of(s);
+	if (open_results(s, dir, err) == 0 &&
+	    rerun_begin(s->rerun, &s->plan, s->list, err) == 0 &&
+	    store_kept(s, c, err) == 0 && store_root_and_bind(s, c, err) == 0) {
+		put_in_place(s, dir);
+		ret = 0;
+	}
+	free(dir);
+	return ret;
 }
 
 static void announce(struct submission *s, const struct chunker *c)
