@@ -13,7 +13,7 @@
 #include "sys/file.h"
 #include "sys/machine.h"
 
-enum { SUM_SIZE = 32, READ_SIZE = 256 * 1024, THREADS_MAX = 256 };
+enum { SUM_SIZE = 32, READ_SIZE = 1024 * 1024, THREADS_MAX = 256 };
 
 struct hasher {
 	EVP_MD_CTX *ctx;
@@ -107,6 +107,8 @@ static enum hash_result hash_with(struct hasher *h, char *space, int fd, int cop
 		errno = S_ISDIR(before.st_mode) ? EISDIR : EINVAL;
 		return HASH_FAILED;
 	}
+	if (before.st_size > READ_SIZE)
+		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	for (;;) {
 		ssize_t n = pread(fd, space, READ_SIZE, at);
 
@@ -138,7 +140,7 @@ static enum hash_result hash_with(struct hasher *h, char *space, int fd, int cop
 enum hash_result hash_fd(int fd, int copy_to, char *hex, struct stat *st, struct err *err)
 {
 	struct hasher *h = hasher_new();
-	char *space = xmalloc(READ_SIZE);
+	char *space = xmalloc(READ_SIZE); /* only what is read into is ever touched */
 	enum hash_result r = hash_with(h, space, fd, copy_to, hex, st);
 
 	if (r == HASH_FAILED)
