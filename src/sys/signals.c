@@ -38,6 +38,7 @@ static void on_signal(int sig)
 void signals_client(void)
 {
 	struct sigaction old, act = { .sa_handler = on_signal };
+	sigset_t set;
 
 	if (atomic_load(&wake_fd) < 0)
 		atomic_store(&wake_fd, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -45,6 +46,10 @@ void signals_client(void)
 	for (size_t i = 0; i < ARRAY_SIZE(watched); i++)
 		if (sigaction(watched[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			(void)sigaction(watched[i], &act, NULL);
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(watched); i++)
+		sigaddset(&set, watched[i]);
+	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL); /* whoever started us may have blocked them */
 	(void)signal(SIGPIPE, SIG_IGN);
 	proc_signals_changed();
 }
