@@ -108,6 +108,25 @@ static void build_env(struct jobctx *c)
 	}
 }
 
+/* As at sub: soft limits, never above our hard ones, and niceness. */
+static void build_limits(struct jobctx *c)
+{
+	for (int i = 0; i < SECRET_LIMITS; i++) {
+		struct rlimit l;
+		rlim_t want;
+
+		if (!c->secret.has_limit[i] || getrlimit((__rlimit_resource_t)i, &l) < 0)
+			continue;
+		want = c->secret.limit[i] < 0 ? RLIM_INFINITY : (rlim_t)c->secret.limit[i];
+		want = MIN(want, l.rlim_max);
+		if (want == l.rlim_cur)
+			continue;
+		l.rlim_cur = want;
+		c->limits[c->n_limits++] = (struct proc_limit){ .resource = i, .value = l };
+	}
+	c->nice = MAX(0, c->secret.nice - getpriority(PRIO_PROCESS, 0));
+}
+
 int jobctx_results(struct jobctx *c, struct queue *q, struct err *err)
 {
 	const struct results_id id = {
@@ -142,6 +161,7 @@ int jobctx_load(struct queue *q, const char *home, int64_t born, int what, struc
 	if (c->n_classes < 0 || load_manifest(c, err) < 0)
 		goto out;
 	build_env(c);
+	build_limits(c);
 	buf_adds(&head, "{\"job\":");
 	buf_add_json(&head, c->job.id, strlen(c->job.id));
 	buf_adds(&head, ",\"task\":");

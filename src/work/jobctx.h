@@ -16,6 +16,7 @@
 #include "model/class.h"
 #include "model/manifest.h"
 #include "queue/queue.h"
+#include "sys/proc.h"
 #include "work/results.h"
 #include "work/secret.h"
 
@@ -40,6 +41,9 @@ struct jobctx {
 	int64_t jobs;             /* -j N: each task counts as CPUS/N; 0: not said */
 	struct cas *cas;          /* owned */
 	struct results *results;  /* owned; NULL: not opened */
+	struct proc_limit limits[SECRET_LIMITS]; /* soft limits that differ from ours */
+	size_t n_limits;
+	int nice;                 /* relative to ours, never below 0 */
 	const char **env;         /* stored environment with --env laid over, NULL-terminated */
 	size_t n_env;
 	char *json_head;          /* `{"job":"id","task":` */

@@ -226,13 +226,13 @@ static int copy_in(struct stage *s, int fd, const struct stat *st, const char *s
 }
 
 /* Is this input as it was laid down? 1 yes, 0 no, -1, -2. */
-static int unchanged(struct stage *s, const struct stage_input *in, int fd, const struct stat *st,
+static int unchanged(const struct stage_input *in, int fd, const struct stat *st,
 		     struct err *err)
 {
 	char hex[SHA256_HEX_SIZE];
 
 	if (st->st_size == in->size && st->st_ino == in->ino &&
-	    same_time(&st->st_mtim, &in->mtime) && same_time(&st->st_ctim, &in->ctime))
+	    same_time(&st->st_mtim, &in->mtim) && same_time(&st->st_ctim, &in->ctim))
 		return 1;
 	if (st->st_size != in->size)
 		return 0;
@@ -248,12 +248,12 @@ static int move_file(struct stage *s, const struct candidate *c, struct err *err
 	int fd, ret;
 
 	if (in && c->st.st_size == in->size && c->st.st_ino == in->ino &&
-	    same_time(&c->st.st_mtim, &in->mtime) && same_time(&c->st.st_ctim, &in->ctime))
+	    same_time(&c->st.st_mtim, &in->mtim) && same_time(&c->st.st_ctim, &in->ctim))
 		return 0;
 	fd = openat(s->work_fd, c->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return fault(err, c->path, errno);
-	ret = in ? unchanged(s, in, fd, &c->st, err) : 0;
+	ret = in ? unchanged(in, fd, &c->st, err) : 0;
 	if (ret) {
 		ret = ret > 0 ? 0 : ret;
 		goto out;

@@ -23,7 +23,7 @@ struct stage_input {
 	const char *sha256;
 	int64_t size;
 	ino_t ino;
-	struct timespec mtime, ctime;
+	struct timespec mtim, ctim;
 };
 
 struct stage_file {
