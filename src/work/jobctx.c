@@ -336,6 +336,14 @@ void jobctx_forget(struct jobctx_cache *c, int64_t born)
 	}
 }
 
+struct jobctx *jobctx_peek(const struct jobctx_cache *c, int64_t born)
+{
+	for (size_t i = c->jobs.n; i-- > 0;)
+		if (c->jobs.p[i]->job.born == born)
+			return c->jobs.p[i];
+	return NULL;
+}
+
 int jobctx_get(struct jobctx_cache *c, struct queue *q, int64_t born, int class,
 	       struct jobctx **out, struct err *err)
 {

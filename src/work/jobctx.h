@@ -46,6 +46,7 @@ struct jobctx {
 	int nice;                 /* relative to ours, never below 0 */
 	const char **env;         /* stored environment with --env laid over, NULL-terminated */
 	size_t n_env;
+	atomic_llong mean_us;     /* how long its tasks took lately; 0: not known */
 	char *json_head;          /* `{"job":"id","task":` */
 	struct jobctx_chunk chunk[2];
 	int chunk_last;
@@ -81,6 +82,8 @@ void jobctx_cache_free(struct jobctx_cache *c);
  * (a retry may have added classes): an older copy is loaded again. */
 int jobctx_get(struct jobctx_cache *c, struct queue *q, int64_t born, int class,
 	       struct jobctx **out, struct err *err);
+/* One that is there, or NULL; borrowed. */
+struct jobctx *jobctx_peek(const struct jobctx_cache *c, int64_t born);
 void jobctx_forget(struct jobctx_cache *c, int64_t born);
 
 #endif

@@ -1,0 +1,241 @@
+/* Claiming: how many of which class, by the room there is and by how long tasks take. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "work/committer_impl.h"
+#include "work/settle.h"
+
+/* ---- what one task of a class needs ---- */
+
+static void parse_need(struct job_need *n, const struct job *job)
+{
+	struct err err = ERR_INIT;
+	json_error_t je;
+	json_t *info = json_loads(job->info ? job->info : "", 0, &je);
+
+	n->jobs = json_integer_value(json_object_get(info, "jobs"));
+	json_decref(info);
+	free(n->classes);
+	n->classes = xstrdup(job->classes ? job->classes : "[]");
+	n->n = classes_parse_json(n->classes, n->class, CLASSES_MAX, &err);
+	if (n->n < 0) {
+		log_warn("Job %s: %s", job->id, err.text);
+		n->n = 0;
+	}
+}
+
+static struct job_need *need_of(struct committer *c, const struct job *job)
+{
+	enum { KEEP = 64 };
+	struct job_need *n = NULL;
+
+	for (size_t i = 0; i < c->needs.n && !n; i++)
+		if (c->needs.p[i]->born == job->born)
+			n = c->needs.p[i];
+	if (n && strcmp(n->classes, job->classes ? job->classes : "[]") == 0)
+		return n;
+	if (!n) {
+		if (c->needs.n >= KEEP) {
+			free(c->needs.p[0]->classes);
+			free(c->needs.p[0]);
+			memmove(&c->needs.p[0], &c->needs.p[1],
+				(c->needs.n - 1) * sizeof(*c->needs.p));
+			c->needs.n--;
+		}
+		n = xcalloc(1, sizeof(*n));
+		n->born = job->born;
+		*vec_push(&c->needs) = n;
+	}
+	parse_need(n, job);
+	return n;
+}
+
+/* -j N: as many as N even where CPUs are fewer: each then counts as CPUS/N. */
+static void share_cpus(struct resources *need, int64_t jobs, const struct resources *cap)
+{
+	if (jobs > 0)
+		need->cpu = MIN(need->cpu, MAX(cap->cpu / jobs, 1));
+}
+
+/* Work of PREFETCH_MS for every slot that such tasks can have, if they are short. */
+static size_t prefetch_of(struct committer *c, const struct job *job, const struct resources *need)
+{
+	struct jobctx *ctx = jobctx_peek(c->jobs, job->born);
+	int64_t mean_us = ctx ? atomic_load(&ctx->mean_us) : 0;
+	size_t slots, each;
+
+	if (mean_us <= 0 || mean_us > PREFETCH_TASK_MS * 1000)
+		return 0;
+	slots = resources_count(need, &c->opt.cap, PREFETCH_MAX);
+	each = (size_t)(PREFETCH_MS * 1000 / mean_us);
+	return MIN(slots * MAX(each, 1), (size_t)PREFETCH_MAX);
+}
+
+static bool class_need(struct committer *c, const struct job *job, int class,
+		       struct resources *out)
+{
+	const struct job_need *n = need_of(c, job);
+
+	if (class < 0 || class >= n->n)
+		return false;
+	*out = n->class[class].r;
+	share_cpus(out, n->jobs, &c->opt.cap);
+	return resources_fit(out, &c->opt.cap);
+}
+
+static size_t want(void *ctx, const struct job *job, int class, size_t left)
+{
+	struct committer *c = ctx;
+	struct resources need;
+	size_t now, ahead;
+
+	if (!class_need(c, job, class, &need))
+		return 0;
+	now = resources_count(&need, &c->claim_free, left);
+	ahead = prefetch_of(c, job, &need);
+	ahead = ahead > c->claim_unstarted ? ahead - c->claim_unstarted : 0;
+	return MIN(now + ahead, left);
+}
+
+static void took(void *ctx, const struct job *job, int class, size_t count)
+{
+	struct committer *c = ctx;
+	struct resources need;
+	size_t now;
+
+	if (!class_need(c, job, class, &need))
+		return;
+	now = resources_count(&need, &c->claim_free, count);
+	resources_sub(&c->claim_free, &need, (int64_t)now);
+	c->claim_unstarted += count;
+}
+
+/* ---- tasks of a job that cannot be loaded ---- */
+
+/* Nothing can be run without the manifest: the task fails for good. */
+static void fail_unloadable(struct committer *c, const struct claimed *t, const struct err *why)
+{
+	struct outcome o = { .v = t->v };
+	struct verdict_row v = { .event = TASK_EV_FAIL, .job = t->job, .n = t->n };
+	struct err err = ERR_INIT;
+	int64_t pause = 0;
+
+	o.a = (struct attempt){ .job = t->job, .n = t->n, .k = t->attempt,
+				.cause = CAUSE_MISSING_INPUT, .exit_code = -1,
+				.started = clock_wall_ms(), .ended = clock_wall_ms() };
+	(void)snprintf(o.a.node, sizeof(o.a.node), "%s", c->node);
+	(void)snprintf(o.a.reason, sizeof(o.a.reason), "%.*s", REASON_SIZE - 1, why->text);
+	label_failed(o.a.label, "missing input (the job's manifest)");
+	for (uint64_t op = id_u64(); queue_finish(c->q, c->node, &o, 1, op, &err) < 0;)
+		if (!committer_pause(c, &pause, &err))
+			return;
+	if (o.answer != ANSWER_ACCEPTED)
+		return;
+	v.v = o.v;
+	v.label = o.a.label;
+	v.reason = o.a.reason;
+	for (uint64_t op = id_u64(); queue_verdict(c->q, &v, 1, op, &err) < 0;)
+		if (!committer_pause(c, &pause, &err))
+			return;
+	watch_ring(c, t->job, false);
+}
+
+static void give_back(struct committer *c, const struct claimed *t)
+{
+	struct release r = { .job = t->job, .n = t->n, .v = t->v };
+	struct err err = ERR_INIT;
+	int64_t pause = 0;
+
+	for (uint64_t op = id_u64();
+	     queue_release(c->q, c->node, CAUSE_RELEASED, &r, 1, op, &err) < 0;)
+		if (!committer_pause(c, &pause, &err))
+			return;
+}
+
+static struct run *run_of(struct committer *c, const struct claimed *t)
+{
+	struct err err = ERR_INIT;
+	struct jobctx *ctx;
+	struct run *r;
+	int ret = jobctx_get(c->jobs, c->q, t->job, t->class, &ctx, &err);
+
+	if (ret == 0) { /* the job was removed or replaced: nobody wants it */
+		give_back(c, t);
+		return NULL;
+	}
+	if (ret < 0) {
+		log_error("Task %lld of job %lld: %s", (long long)t->n, (long long)t->job,
+			  err.text);
+		if (err.code == ERR_BUSY || err.code == ERR_NOSPACE || err.sys == EMFILE) {
+			committer_note_space(c, err.code == ERR_NOSPACE);
+			give_back(c, t);
+		} else {
+			fail_unloadable(c, t, &err);
+		}
+		return NULL;
+	}
+	r = run_new(t, ctx);
+	share_cpus(&r->need, ctx->jobs, &c->opt.cap);
+	r->claimed_ns = clock_mono_ns();
+	return r;
+}
+
+/* ---- one claim ---- */
+
+static void deliver(struct committer *c, struct run *list, size_t count,
+		    const struct claim_reply *reply, bool refused)
+{
+	pthread_mutex_lock(&c->lock);
+	*c->claimed_tail = list;
+	while (*c->claimed_tail)
+		c->claimed_tail = &(*c->claimed_tail)->next;
+	c->news.claim_done = true;
+	c->news.claim_count = count;
+	c->news.pending_left = reply->pending_left;
+	c->news.next_due = MIN(c->news.next_due, reply->next_due);
+	c->news.refused |= refused;
+	pthread_mutex_unlock(&c->lock);
+}
+
+void claim_some(struct committer *c, const struct claim_room *room)
+{
+	struct claim_reply reply = { .next_due = INT64_MAX };
+	struct claimed out[CLAIM_MAX];
+	struct claim_request req = {
+		.node = c->node, .op = id_u64(), .max = CLAIM_MAX, .now = clock_wall_ms(),
+		.memory_free = c->opt.cap.memory ? c->opt.cap.memory : INT64_MAX,
+		.ctx = c, .want = want, .took = took,
+	};
+	struct run *list = NULL, **tail = &list;
+	struct err err = ERR_INIT;
+	int got;
+
+	c->claim_free = room->free;
+	c->claim_unstarted = room->unstarted;
+	got = queue_claim(c->q, &req, out, &reply, &err);
+	if (got < 0) {
+		reply = (struct claim_reply){ .next_due = INT64_MAX };
+		if (err.code != ERR_CONFLICT) {
+			log_warn("Cannot claim tasks: %s", err.text);
+			/* what is not known to have failed may have happened: ask again */
+			committer_note_space(c, err.code == ERR_NOSPACE);
+			reply.pending_left = true;
+		}
+		deliver(c, NULL, 0, &reply, err.code == ERR_CONFLICT);
+		return;
+	}
+	for (int i = 0; i < got; i++) {
+		struct run *r = run_of(c, &out[i]);
+
+		if (!r)
+			continue;
+		*tail = r;
+		tail = &r->next;
+	}
+	deliver(c, list, (size_t)got, &reply, false);
+}

@@ -1,0 +1,75 @@
+#ifndef WORK_COMMITTER_IMPL_H
+#define WORK_COMMITTER_IMPL_H
+/* What the files of the committer share: committer.c (thread), commit.c (storing), claim.c. */
+#include <pthread.h>
+
+#include "base/vec.h"
+#include "work/committer.h"
+#include "work/jobctx.h"
+#include "work/reaper.h"
+
+/* Per job of which tasks were seen: what one needs, and when its watchers were rung. */
+struct job_need {
+	int64_t born;
+	char *classes;             /* as parsed */
+	int64_t jobs;
+	int n;
+	struct class class[CLASSES_MAX];
+};
+struct watched {
+	int64_t born;
+	int64_t rung_ns;
+	bool due;
+};
+
+enum request { REQUEST_NONE, REQUEST_LEAVE, REQUEST_LEAVE_DRAINED, REQUEST_DRAIN };
+
+struct committer {
+	/* constant */
+	struct committer_options opt;
+	char node[NODE_ID_SIZE];
+	struct queue *q;
+	pthread_t thread;
+
+	/* under lock */
+	pthread_mutex_t lock;
+	pthread_cond_t more, answered;
+	bool stop, flush, want;
+	struct claim_room room;
+	struct run *put, **put_tail;
+	size_t n_put;
+	int64_t first_put_ns;
+	enum request request;
+	enum committer_leave answer;
+	char *message;
+	bool message_new;
+	struct committer_news news;
+	struct run **claimed_tail;
+	size_t committing;
+
+	/* the thread's own */
+	struct jobctx_cache *jobs;
+	struct reaper *reaper;
+	int64_t look_ns, finish_jobs_ns, change_ns;
+	int64_t change;
+	VEC(struct job_need *) needs;
+	VEC(struct watched) watched;
+	struct resources claim_free;
+	size_t claim_unstarted;
+};
+
+/* Stores a group (linked by next); frees its runs. Does not return before it is stored, unless
+ * the committer is told to stop while the queue stays out of reach. */
+void commit_group(struct committer *c, struct run *group);
+/* One claim for this room; the runs go to the news. */
+void claim_some(struct committer *c, const struct claim_room *room);
+/* Tells whoever watches this job; at most ten times a second, at once when it is over. */
+void watch_ring(struct committer *c, int64_t born, bool over);
+/* Rings what is due; how long until the next, ms. */
+int64_t watch_due(struct committer *c);
+/* Sleeps between attempts to reach the queue; false: told to stop. */
+bool committer_pause(struct committer *c, int64_t *pause_ms, const struct err *why);
+void committer_note_due(struct committer *c, int64_t due_ms);
+void committer_note_space(struct committer *c, bool nospace);
+
+#endif

@@ -1,0 +1,158 @@
+#include "work/settle.h"
+
+#include <stdio.h>
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "base/str.h"
+
+static void note_broken(struct queue *q, const struct policy_view *v, const struct err *why)
+{
+	struct err err = ERR_INIT;
+	const struct event e = {
+		.t = clock_wall_ms(), .job = v->task->job, .n = v->task->n,
+		.kind = "policy_error", .text = why->text,
+	};
+
+	log_warn("Task %s.%lld: the policy failed, the stock one was used: %s", v->job->id,
+		 (long long)v->task->n, why->text);
+	(void)queue_event_add(q, &e, &err);
+}
+
+void settle_ask(struct queue *q, struct policy *p, const struct policy_view *v,
+		const struct node *lost, struct policy_verdict *verdict)
+{
+	struct err err = ERR_INIT;
+	int ret = -1;
+
+	*verdict = (struct policy_verdict){ .action = POLICY_FAIL };
+	/* asked twice already: somebody died of asking, or with it */
+	if (!p || (!lost && v->task->asks >= ASKS_MAX)) {
+		policy_stock(v, verdict);
+	} else {
+		ret = lost ? p->ops->task_lost(p, v, lost, verdict, &err) :
+			     p->ops->task_failed(p, v, verdict, &err);
+		if (ret < 0) {
+			note_broken(q, v, &err);
+			free(verdict->class);
+			policy_stock(v, verdict);
+		}
+	}
+	policy_clamp(v, verdict);
+}
+
+static void fill(const struct settle_row *r, struct policy_verdict *v, struct verdict_row *out,
+		 int64_t now)
+{
+	*out = (struct verdict_row){
+		.job = r->task.job, .n = r->task.n, .v = r->task.v,
+		.label = r->attempt->label, .reason = r->attempt->reason, .note = v->note,
+	};
+	switch (v->action) {
+	case POLICY_RETRY:
+		out->event = TASK_EV_RETRY;
+		out->free = v->free;
+		out->due = v->after_ms ? now + v->after_ms : 0;
+		out->class = v->class;
+		return;
+	case POLICY_COMPLETE:
+		out->event = TASK_EV_COMPLETE;
+		out->success = true;
+		return;
+	case POLICY_FAIL:
+	case POLICY_WAIT:
+		break;
+	}
+	out->event = str_starts(out->label, "complete(") ? TASK_EV_COMPLETE : TASK_EV_FAIL;
+}
+
+static void publish(struct queue *q, struct settle_row *r)
+{
+	struct err err = ERR_INIT;
+	int ret;
+
+	if (jobctx_results(r->ctx, q, &err) <= 0)
+		return;
+	if (r->event == TASK_EV_RETRY)
+		ret = results_drop(r->ctx->results, r->task.n, r->task.attempt, true, &err);
+	else
+		ret = results_publish(r->ctx->results, r->task.n, r->task.attempt, &err);
+	if (ret < 0)
+		log_warn("Task %s.%lld: %s", r->ctx->job.id, (long long)r->task.n, err.text);
+}
+
+int settle(struct queue *q, struct policy *p, struct settle_row *rows, size_t n, struct err *err)
+{
+	struct verdict_row *out = xcalloc(n, sizeof(*out));
+	struct policy_verdict *v = xcalloc(n, sizeof(*v));
+	struct buf class = BUF_INIT;
+	int64_t now = clock_wall_ms();
+	int ret;
+
+	for (size_t i = 0; i < n; i++) {
+		struct settle_row *r = &rows[i];
+		struct policy_view view = {
+			.job = &r->ctx->job, .task = &r->task, .attempt = r->attempt,
+			.retries = jobctx_retries(r->ctx, r->task.class),
+			.parameters = r->params ? r->params : "",
+		};
+
+		buf_clear(&class);
+		jobctx_class_json(r->ctx, r->task.class, &class);
+		view.class = class.p;
+		settle_ask(q, p, &view, NULL, &v[i]);
+		fill(r, &v[i], &out[i], now);
+	}
+	ret = queue_verdict(q, out, n, id_u64(), err);
+	for (size_t i = 0; ret >= 0 && i < n; i++) {
+		rows[i].event = out[i].event;
+		rows[i].answer = out[i].answer;
+		rows[i].due = out[i].event == TASK_EV_RETRY ? MAX(out[i].due, 1) : 0;
+		if (out[i].answer == ANSWER_ACCEPTED) {
+			publish(q, &rows[i]);
+		} else {
+			struct err why = ERR_INIT;
+
+			if (settle_stage(q, rows[i].ctx, rows[i].task.n, rows[i].task.attempt,
+					 &why) < 0)
+				log_debug("task %lld: %s", (long long)rows[i].task.n, why.text);
+		}
+	}
+	for (size_t i = 0; i < n; i++)
+		free(v[i].class);
+	buf_release(&class);
+	free(v);
+	free(out);
+	return ret < 0 ? -1 : 0;
+}
+
+int settle_stage(struct queue *q, struct jobctx *ctx, int64_t n, int64_t k, struct err *err)
+{
+	struct task t;
+	bool counts;
+	int ret;
+
+	ret = queue_task_get(q, ctx->job.born, n, &t, err);
+	if (ret < 0)
+		return -1;
+	if (jobctx_results(ctx, q, err) <= 0)
+		return 0; /* a later job has the directory: whatever was ours was moved away */
+	if (ret == 0)
+		return results_drop(ctx->results, n, k, false, err);
+	/* still open: others are at it, or this attempt's fate is not known yet */
+	if (t.attempt == k && task_is_held(t.state))
+		return 0;
+	counts = t.acc ? t.acc == k : t.attempt == k && !task_is_open(t.state);
+	if (counts) {
+		char *path;
+
+		/* a stage without result.json is no result: its node died before it was whole */
+		ret = results_locate(ctx->results, n, k, &path, err);
+		free(path);
+		if (ret)
+			return ret < 0 || results_publish(ctx->results, n, k, err) < 0 ? -1 : 0;
+	}
+	return results_drop(ctx->results, n, k, true, err);
+}

@@ -1,0 +1,42 @@
+#ifndef WORK_SETTLE_H
+#define WORK_SETTLE_H
+/*
+ * Verdicts: what becomes of an attempt whose outcome is stored (state 3) or whose node is lost.
+ * The policy is asked outside of any transaction, its answer brought within the law and applied by
+ * compare-and-swap; what the queue then holds is published. Callers: the committer of a node,
+ * reapers.
+ */
+#include "base/err.h"
+#include "queue/queue.h"
+#include "work/jobctx.h"
+#include "work/policy.h"
+
+struct settle_row {
+	struct jobctx *ctx;            /* borrowed */
+	struct task task;              /* ENDED, at its version */
+	const struct attempt *attempt; /* borrowed */
+	const char *params;            /* JSON of the parameters, NULL: none */
+	/* out */
+	enum task_event event;
+	enum answer answer;
+	int64_t due;                   /* RETRY: when, wall ms */
+};
+
+/* Asks for all rows, stores the verdicts in one commit, publishes or drops the stages of those
+ * that were accepted. 0; -1: the queue was out of reach, call again (hooks may be asked again).
+ * `p` NULL: stock. */
+int settle(struct queue *q, struct policy *p, struct settle_row *rows, size_t n, struct err *err);
+
+/* The answer of the policy (or the stock one, if it broke: then the history says so) for one
+ * attempt. verdict->class is owned by the caller. */
+void settle_ask(struct queue *q, struct policy *p, const struct policy_view *v,
+		const struct node *lost, struct policy_verdict *verdict);
+
+/*
+ * What the queue says now of attempt k of task n, done to its stage: published when it counts,
+ * dropped when it does not, left alone when that cannot be known. Idempotent; for attempts whose
+ * fate others decided.
+ */
+int settle_stage(struct queue *q, struct jobctx *ctx, int64_t n, int64_t k, struct err *err);
+
+#endif
