@@ -1,6 +1,5 @@
 /* Claiming: how many of which class, by the room there is and by how long tasks take. */
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 
 #include "base/base.h"
@@ -15,11 +14,7 @@
 static void parse_need(struct job_need *n, const struct job *job)
 {
 	struct err err = ERR_INIT;
-	json_error_t je;
-	json_t *info = json_loads(job->info ? job->info : "", 0, &je);
 
-	n->jobs = json_integer_value(json_object_get(info, "jobs"));
-	json_decref(info);
 	free(n->classes);
 	n->classes = xstrdup(job->classes ? job->classes : "[]");
 	n->n = classes_parse_json(n->classes, n->class, CLASSES_MAX, &err);
@@ -80,12 +75,32 @@ static bool class_need(struct committer *c, const struct job *job, int class,
 		       struct resources *out)
 {
 	const struct job_need *n = need_of(c, job);
+	const struct jobctx *ctx = jobctx_peek(c->jobs, job->born);
 
 	if (class < 0 || class >= n->n)
 		return false;
 	*out = n->class[class].r;
-	share_cpus(out, n->jobs, &c->opt.cap);
+	if (ctx)
+		share_cpus(out, ctx->jobs, &c->opt.cap);
 	return resources_fit(out, &c->opt.cap);
+}
+
+/* Memory is the machine's, counted once for all its nodes. */
+static void others(void *ctx, int64_t memory)
+{
+	struct committer *c = ctx;
+
+	c->claim_free = c->claim_room->free;
+	c->claim_unstarted = c->claim_room->unstarted;
+	c->claim_memory = 0;
+	c->claim_free.memory -= memory;
+}
+
+static int64_t memory_held(void *ctx)
+{
+	const struct committer *c = ctx;
+
+	return c->memory_held + c->claim_memory;
 }
 
 static size_t want(void *ctx, const struct job *job, int class, size_t left)
@@ -113,6 +128,7 @@ static void took(void *ctx, const struct job *job, int class, size_t count)
 	now = resources_count(&need, &c->claim_free, count);
 	resources_sub(&c->claim_free, &need, (int64_t)now);
 	c->claim_unstarted += count;
+	c->claim_memory += need.memory * (int64_t)count;
 }
 
 /* ---- tasks of a job that cannot be loaded ---- */
@@ -131,7 +147,7 @@ static void fail_unloadable(struct committer *c, const struct claimed *t, const 
 	(void)snprintf(o.a.node, sizeof(o.a.node), "%s", c->node);
 	(void)snprintf(o.a.reason, sizeof(o.a.reason), "%.*s", REASON_SIZE - 1, why->text);
 	label_failed(o.a.label, "missing input (the job's manifest)");
-	for (uint64_t op = id_u64(); queue_finish(c->q, c->node, &o, 1, op, &err) < 0;)
+	for (uint64_t op = id_u64(); queue_finish(c->q, c->node, &o, 1, -1, op, &err) < 0;)
 		if (!committer_pause(c, &pause, &err))
 			return;
 	if (o.answer != ANSWER_ACCEPTED)
@@ -142,7 +158,7 @@ static void fail_unloadable(struct committer *c, const struct claimed *t, const 
 	for (uint64_t op = id_u64(); queue_verdict(c->q, &v, 1, op, &err) < 0;)
 		if (!committer_pause(c, &pause, &err))
 			return;
-	watch_ring(c, t->job, false);
+	watch_ring(c, t->job, v.over);
 }
 
 static void give_back(struct committer *c, const struct claimed *t)
@@ -152,7 +168,7 @@ static void give_back(struct committer *c, const struct claimed *t)
 	int64_t pause = 0;
 
 	for (uint64_t op = id_u64();
-	     queue_release(c->q, c->node, CAUSE_RELEASED, &r, 1, op, &err) < 0;)
+	     queue_release(c->q, c->node, CAUSE_RELEASED, &r, 1, -1, op, &err) < 0;)
 		if (!committer_pause(c, &pause, &err))
 			return;
 }
@@ -172,7 +188,7 @@ static struct run *run_of(struct committer *c, const struct claimed *t)
 		log_error("Task %lld of job %lld: %s", (long long)t->n, (long long)t->job,
 			  err.text);
 		if (err.code == ERR_BUSY || err.code == ERR_NOSPACE || err.sys == EMFILE) {
-			committer_note_space(c, err.code == ERR_NOSPACE);
+			committer_note_trouble(c, &err);
 			give_back(c, t);
 		} else {
 			fail_unloadable(c, t, &err);
@@ -181,6 +197,7 @@ static struct run *run_of(struct committer *c, const struct claimed *t)
 	}
 	r = run_new(t, ctx);
 	share_cpus(&r->need, ctx->jobs, &c->opt.cap);
+	c->memory_held += r->need.memory;
 	r->claimed_ns = clock_mono_ns();
 	return r;
 }
@@ -207,28 +224,30 @@ void claim_some(struct committer *c, const struct claim_room *room)
 	struct claim_reply reply = { .next_due = INT64_MAX };
 	struct claimed out[CLAIM_MAX];
 	struct claim_request req = {
-		.node = c->node, .op = id_u64(), .max = CLAIM_MAX, .now = clock_wall_ms(),
-		.memory_free = c->opt.cap.memory ? c->opt.cap.memory : INT64_MAX,
-		.ctx = c, .want = want, .took = took,
+		.node = c->node, .op = id_u64(), .seq = c->claims, .max = CLAIM_MAX,
+		.now = clock_wall_ms(), .ctx = c, .others = others, .want = want, .took = took,
+		.memory = memory_held,
 	};
 	struct run *list = NULL, **tail = &list;
 	struct err err = ERR_INIT;
 	int got;
 
-	c->claim_free = room->free;
-	c->claim_unstarted = room->unstarted;
+	c->claim_room = room;
+	others(c, 0);
 	got = queue_claim(c->q, &req, out, &reply, &err);
+	if (got < 0 && err.code == ERR_BUSY) /* it may have happened: the same again tells */
+		got = queue_claim(c->q, &req, out, &reply, &err);
 	if (got < 0) {
 		reply = (struct claim_reply){ .next_due = INT64_MAX };
 		if (err.code != ERR_CONFLICT) {
 			log_warn("Cannot claim tasks: %s", err.text);
-			/* what is not known to have failed may have happened: ask again */
-			committer_note_space(c, err.code == ERR_NOSPACE);
+			committer_note_trouble(c, &err);
 			reply.pending_left = true;
 		}
 		deliver(c, NULL, 0, &reply, err.code == ERR_CONFLICT);
 		return;
 	}
+	c->claims += got > 0;
 	for (int i = 0; i < got; i++) {
 		struct run *r = run_of(c, &out[i]);
 

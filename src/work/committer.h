@@ -57,7 +57,8 @@ struct committer_news {
 	int64_t next_due;         /* wall ms of the earliest delayed task; INT64_MAX: none */
 	bool look_again;          /* something changed in the queue: a claim may find work */
 	bool refused;             /* the node's row is not live any more */
-	bool nospace;             /* the queue or the results are on a full disk */
+	char trouble[REASON_SIZE]; /* why this node should claim nothing for a while; "" */
+	bool nospace;             /* it is a full disk */
 	size_t open;              /* runs put and not yet stored */
 };
 void committer_news(struct committer *c, struct committer_news *out);

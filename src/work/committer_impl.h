@@ -12,7 +12,6 @@
 struct job_need {
 	int64_t born;
 	char *classes;             /* as parsed */
-	int64_t jobs;
 	int n;
 	struct class class[CLASSES_MAX];
 };
@@ -54,8 +53,13 @@ struct committer {
 	int64_t change;
 	VEC(struct job_need *) needs;
 	VEC(struct watched) watched;
+	int64_t claims;            /* claims that found something */
+	int64_t memory_held;       /* bytes set aside by what this node holds */
+	/* during a claim */
+	const struct claim_room *claim_room;
 	struct resources claim_free;
 	size_t claim_unstarted;
+	int64_t claim_memory;
 };
 
 /* Stores a group (linked by next); frees its runs. Does not return before it is stored, unless
@@ -70,6 +74,7 @@ int64_t watch_due(struct committer *c);
 /* Sleeps between attempts to reach the queue; false: told to stop. */
 bool committer_pause(struct committer *c, int64_t *pause_ms, const struct err *why);
 void committer_note_due(struct committer *c, int64_t due_ms);
-void committer_note_space(struct committer *c, bool nospace);
+/* This node cannot run tasks now (disk full, ...): it shall stop claiming for a while. */
+void committer_note_trouble(struct committer *c, const struct err *why);
 
 #endif

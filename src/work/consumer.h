@@ -22,6 +22,7 @@ struct consumer_options {
 	bool first;            /* first node of its cluster: leave if there is one */
 	const char *cap;       /* JSON object: cpu, memory (bytes), gpu, named; NULL: this machine */
 	const char *work_dir;  /* NULL: <home>/work */
+	const char *version;   /* of this program, for the node's row; NULL: not said */
 	const char *log;       /* where stderr goes, for the node's row; NULL: unknown */
 	int64_t lease_ms;      /* 0: 10,000 */
 	int64_t heartbeat_ms;  /* 0: 2,000 */

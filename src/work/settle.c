@@ -109,6 +109,7 @@ int settle(struct queue *q, struct policy *p, struct settle_row *rows, size_t n,
 	for (size_t i = 0; ret >= 0 && i < n; i++) {
 		rows[i].event = out[i].event;
 		rows[i].answer = out[i].answer;
+		rows[i].over = out[i].over;
 		rows[i].due = out[i].event == TASK_EV_RETRY ? MAX(out[i].due, 1) : 0;
 		if (out[i].answer == ANSWER_ACCEPTED) {
 			publish(q, &rows[i]);

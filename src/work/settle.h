@@ -19,6 +19,7 @@ struct settle_row {
 	/* out */
 	enum task_event event;
 	enum answer answer;
+	bool over;                     /* this verdict ended the job */
 	int64_t due;                   /* RETRY: when, wall ms */
 };
 
