@@ -198,7 +198,7 @@ static struct run *run_of(struct committer *c, const struct claimed *t)
 	r = run_new(t, ctx);
 	share_cpus(&r->need, ctx->jobs, &c->opt.cap);
 	c->memory_held += r->need.memory;
-	r->claimed_ns = clock_mono_ns();
+	r->born_ns = r->claimed_ns = clock_mono_ns();
 	return r;
 }
 

@@ -350,9 +350,9 @@ static void *work(void *arg)
 		struct run *group;
 		char *message = NULL;
 		bool want, stop, news;
-		int64_t ms = idle_ms(c);
+		int64_t ms;
 
-		if (ms > 0)
+		while ((ms = idle_ms(c)) > 0)
 			sleep_for(c, ms);
 		tick(c);
 		group = take_group(c);

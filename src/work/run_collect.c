@@ -302,10 +302,9 @@ static int collect(struct run *r, const struct run_env *e, bool quick, struct er
 	return write_result(r, outputs, err);
 }
 
-void run_collect(struct run *r, const struct run_env *e)
+void run_collect(struct run *r, const struct run_env *e, bool quick)
 {
 	struct err err = ERR_INIT;
-	bool quick = run_is_quick(r, e);
 
 	fill_attempt(r, e);
 	if (r->state == RUN_GIVEN_BACK || r->stop == STOP_LEAVE) {
@@ -313,12 +312,14 @@ void run_collect(struct run *r, const struct run_env *e)
 	} else if (collect(r, e, quick, &err) < 0) {
 		give_back(r, &err);
 	} else {
-		r->state = RUN_DONE;
+		r->state = r->stop == STOP_TAKEN ? RUN_GONE : RUN_DONE;
 	}
 	if (r->slot && !quick)
 		workdir_clear(&r->slot->dir, e->work);
-	close(r->stage_fd);
-	close(r->out_fd);
+	if (r->stage_fd >= 0)
+		close(r->stage_fd);
+	if (r->out_fd >= 0)
+		close(r->out_fd);
 	r->stage_fd = r->out_fd = -1;
 }
 

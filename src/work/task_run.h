@@ -54,7 +54,10 @@ struct run {
 	struct stage_input *inputs;
 	size_t n_inputs;
 	struct resources need;
-	int64_t claimed_ns, started_ns, started_ms;
+	int64_t born_ns;        /* when its claim had come back */
+	int64_t claimed_ns;     /* since when it could have started */
+	int64_t started_ns, started_ms;
+	int64_t memory_now;     /* of its process group, when last looked at */
 	pid_t pid;              /* 0: none */
 	enum run_stop stop;
 	int64_t deadline_ns;    /* timeout, then KILL; INT64_MAX: none */
@@ -104,7 +107,8 @@ bool run_is_quick(const struct run *r, const struct run_env *e);
 /* After the queue said that the task was killed meanwhile: only stdout.txt and a result.json that
  * says so stay in the stage. */
 int run_restage_killed(struct run *r, struct err *err);
-/* Outputs, result.json, work directory cleared; then RUN_DONE, RUN_GIVEN_BACK or RUN_GONE. */
-void run_collect(struct run *r, const struct run_env *e);
+/* Outputs (none when it is quick), result.json, work directory cleared; then RUN_DONE,
+ * RUN_GIVEN_BACK or RUN_GONE. */
+void run_collect(struct run *r, const struct run_env *e, bool quick);
 
 #endif

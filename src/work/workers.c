@@ -35,7 +35,7 @@ static void do_one(struct workers *w, struct run *r)
 	if (r->state == RUN_STAGING)
 		run_stage(r, w->env);
 	else
-		run_collect(r, w->env);
+		run_collect(r, w->env, false);
 	pthread_mutex_lock(&w->lock);
 	r->next = w->done;
 	w->done = r;
