@@ -247,7 +247,7 @@ static void follow(struct committer *c, struct run *r)
 	if (ret > 0 && t.state == TASK_KILLED && t.attempt == r->c.attempt && r->staged &&
 	    run_restage_killed(r, &err) < 0)
 		warn(r, &err);
-	if (settle_stage(c->q, r->ctx, r->c.n, r->c.attempt, &err) < 0)
+	if (settle_stage(c->q, r->ctx->results, r->c.job, r->c.n, r->c.attempt, &err) < 0)
 		warn(r, &err);
 	watch_ring(c, r->c.job, false);
 }

@@ -190,8 +190,7 @@ static void take_workers(struct consumer *c)
 {
 	for (struct run *r = workers_take(c->workers), *next; r; r = next) {
 		next = r->next;
-		if (r->state == RUN_DONE || r->state == RUN_GONE ||
-		    (r->state == RUN_GIVEN_BACK && r->end.pid)) {
+		if (r->collecting) {
 			c->n_collecting--;
 			if (r->state == RUN_DONE && c->troubled) {
 				c->troubled = false;

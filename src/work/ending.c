@@ -82,6 +82,7 @@ void ending_collect(struct consumer *c, struct run *r)
 		done(c, r);
 		return;
 	}
+	r->collecting = true;
 	c->n_collecting++;
 	workers_put(c->workers, r);
 }

@@ -9,7 +9,7 @@
 #include "queue/queue.h"
 
 /*
- * Looks at <home>/machine. 0: nothing to do (same boot, or nothing damaged), n > 0: so many tasks
+ * Looks at <home>/boot, the boot id last seen. 0: nothing to do (same boot, or nothing damaged), n > 0: so many tasks
  * were made pending again; -1: could not be checked (the next one tries again). Cheap when the
  * boot id is known: one small read. Makes the file when there is none.
  */

@@ -116,8 +116,9 @@ int settle(struct queue *q, struct policy *p, struct settle_row *rows, size_t n,
 		} else {
 			struct err why = ERR_INIT;
 
-			if (settle_stage(q, rows[i].ctx, rows[i].task.n, rows[i].task.attempt,
-					 &why) < 0)
+			if (jobctx_results(rows[i].ctx, q, &why) > 0 &&
+			    settle_stage(q, rows[i].ctx->results, rows[i].task.job,
+					 rows[i].task.n, rows[i].task.attempt, &why) < 0)
 				log_debug("task %lld: %s", (long long)rows[i].task.n, why.text);
 		}
 	}
@@ -129,31 +130,29 @@ int settle(struct queue *q, struct policy *p, struct settle_row *rows, size_t n,
 	return ret < 0 ? -1 : 0;
 }
 
-int settle_stage(struct queue *q, struct jobctx *ctx, int64_t n, int64_t k, struct err *err)
+int settle_stage(struct queue *q, struct results *r, int64_t born, int64_t n, int64_t k,
+		 struct err *err)
 {
 	struct task t;
 	bool counts;
+	char *path;
 	int ret;
 
-	ret = queue_task_get(q, ctx->job.born, n, &t, err);
+	ret = queue_task_get(q, born, n, &t, err);
 	if (ret < 0)
 		return -1;
-	if (jobctx_results(ctx, q, err) <= 0)
-		return 0; /* a later job has the directory: whatever was ours was moved away */
 	if (ret == 0)
-		return results_drop(ctx->results, n, k, false, err);
+		return results_drop(r, n, k, false, err);
 	/* still open: others are at it, or this attempt's fate is not known yet */
 	if (t.attempt == k && task_is_held(t.state))
 		return 0;
 	counts = t.acc ? t.acc == k : t.attempt == k && !task_is_open(t.state);
 	if (counts) {
-		char *path;
-
 		/* a stage without result.json is no result: its node died before it was whole */
-		ret = results_locate(ctx->results, n, k, &path, err);
+		ret = results_locate(r, n, k, &path, err);
 		free(path);
 		if (ret)
-			return ret < 0 || results_publish(ctx->results, n, k, err) < 0 ? -1 : 0;
+			return ret < 0 || results_publish(r, n, k, err) < 0 ? -1 : 0;
 	}
-	return results_drop(ctx->results, n, k, true, err);
+	return results_drop(r, n, k, true, err);
 }

@@ -38,6 +38,7 @@ void settle_ask(struct queue *q, struct policy *p, const struct policy_view *v,
  * dropped when it does not, left alone when that cannot be known. Idempotent; for attempts whose
  * fate others decided.
  */
-int settle_stage(struct queue *q, struct jobctx *ctx, int64_t n, int64_t k, struct err *err);
+int settle_stage(struct queue *q, struct results *r, int64_t born, int64_t n, int64_t k,
+		 struct err *err);
 
 #endif

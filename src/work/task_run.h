@@ -69,6 +69,7 @@ struct run {
 	struct outcome out;     /* out.a is what is stored */
 	enum cause cause;       /* when no process ran: why, with `reason`; CAUSE_NONE else */
 	char reason[REASON_SIZE];
+	bool collecting;        /* with a worker, for its end */
 	bool staged;            /* a stage directory was made */
 	char *params_json;      /* for the policy, when it did not succeed */
 	char fault[REASON_SIZE]; /* RUN_GIVEN_BACK by the node's trouble: why */
