@@ -9,6 +9,8 @@
 #include <lua.h>
 
 #define LIBS(X) \
+	X(consume) \
+	X(control) \
 	X(fs) \
 	X(ini) \
 	X(json) \
@@ -19,6 +21,7 @@
 	X(nodes) \
 	X(proc) \
 	X(queue) \
+	X(reap) \
 	X(results) \
 	X(session) \
 	X(submit) \
@@ -27,15 +30,8 @@
 	X(units) \
 	X(watch)
 
-/* Written, but what they bind is not there yet. */
-#define LIBS_WAITING(X) \
-	X(consume) \
-	X(control) \
-	X(reap)
-
 #define LIB_DECLARE(name) void lib_##name(lua_State *L);
 LIBS(LIB_DECLARE)
-LIBS_WAITING(LIB_DECLARE)
 
 /* raises. Makes the global `kubeque` with every library. */
 void libs_open(lua_State *L);
