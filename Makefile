@@ -102,6 +102,14 @@ bench:
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@tests/bench/run $(BIN)
 
+## make fuzz       libFuzzer targets (clang) in build/fuzz; run one: build/fuzz/fuzz_params -max_total_time=60
+FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(call srcs,base) $(call srcs,model)
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) -Itests/fuzz -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all -o $@ $(filter %.c,$^) $(LDLIBS)
+fuzz: $(FUZZERS)
+
 ## make lint       clang-tidy, cppcheck, luacheck, shellcheck, headers that compile alone
 lint:
 	@scripts/deps.sh lint
@@ -125,5 +133,5 @@ clean:
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: all clean docs tests-c demo test bench lint install help FORCE
+.PHONY: all clean docs tests-c demo test bench fuzz lint install help FORCE
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

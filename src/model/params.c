@@ -172,8 +172,10 @@ static int check_names(const struct params *p, struct err *err)
 
 static int check_separator(const struct params *p, struct err *err)
 {
-	if (p->n != 1 || p->o.format != PARAMS_CSV)
-		return 0;
+	const char *first = p->field[0].p;
+
+	if (p->n != 1 || p->o.format != PARAMS_CSV || (first > p->window && first[-1] == '"'))
+		return 0; /* quoted: it is meant so */
 	if (memchr(p->field[0].p, ';', p->field[0].n))
 		return params_fault(p, p->row_line, 0, err,
 				    "the header has one column and it holds \";\": the separator seems to be "

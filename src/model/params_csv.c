@@ -251,10 +251,8 @@ enum split params_split_line(struct params *p, struct err *err)
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
-void csv_add_field(struct buf *out, struct str f)
+static void add_field(struct buf *out, struct str f, bool quote)
 {
-	bool quote = false;
-
 	for (size_t i = 0; i < f.n && !quote; i++)
 		quote = f.p[i] == '"' || f.p[i] == ',' || f.p[i] == '\n' || f.p[i] == '\r';
 	if (!quote) {
@@ -270,10 +268,21 @@ void csv_add_field(struct buf *out, struct str f)
 	buf_addch(out, '"');
 }
 
+void csv_add_field(struct buf *out, struct str f)
+{
+	/* what looks like a byte order mark at the start of a file would not come back */
+	add_field(out, f, f.n >= 3 && memcmp(f.p, "\xef\xbb\xbf", 3) == 0);
+}
+
 void csv_add_row(struct buf *out, const struct str *field, size_t n)
 {
-	if (n == 1 && !field[0].n)
-		buf_adds(out, "\"\""); /* a bare empty line would be no row */
+	if (n == 1 && (!field[0].n || memchr(field[0].p, ';', field[0].n) ||
+		       memchr(field[0].p, '\t', field[0].n))) {
+		/* a bare empty line would be no row, and a separator would look like a mistake */
+		add_field(out, field[0], true);
+		buf_addch(out, '\n');
+		return;
+	}
 	for (size_t i = 0; i < n; i++) {
 		if (i)
 			buf_addch(out, ',');

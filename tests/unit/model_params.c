@@ -99,6 +99,8 @@ static void test_csv(void)
 	CSV("a,b\n\xc3\xa9,\xf0\x9f\x98\x80\n", "a|b;\xc3\xa9|\xf0\x9f\x98\x80;", "UTF-8");
 	CSV("x;y,b\n1,2\n", "x;y|b;1|2;", "a ; in one of several columns");
 
+	CSV("\"x;y\"\n1\n", "x;y;1;", "a lone quoted name with a ; is meant so");
+
 	CSV("", "!f is empty", "an empty file");
 	CSV("\n\n", "!f is empty", "only empty lines");
 	CSV("a,b\n", "!f has no rows", "no rows");
