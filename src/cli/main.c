@@ -70,13 +70,14 @@ static int run_file(lua_State *L)
 	return 0;
 }
 
-/* Descriptors 0, 1 and 2 exist from here on, so that no file of ours gets their numbers. */
+/* Descriptors 0, 1 and 2 exist from here on, so that no file of ours gets their numbers. What was
+ * closed reads as empty and refuses to be written, as it would have. */
 static void open_standard(void)
 {
 	int fd;
 
 	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);

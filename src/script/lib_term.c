@@ -55,6 +55,27 @@ static int out_(lua_State *L)
 	return 0;
 }
 
+/* print(...), through the same buffer. */
+static int print_(lua_State *L)
+{
+	struct err err = ERR_INIT;
+	int n = lua_gettop(L), ret = 0;
+
+	for (int i = 1; i <= n && ret == 0; i++) {
+		size_t len;
+		const char *text = luaL_tolstring(L, i, &len);
+
+		if (i > 1)
+			ret = out_write("\t", 1, &err);
+		if (ret == 0)
+			ret = out_write(text, len, &err);
+		lua_pop(L, 1);
+	}
+	if (ret < 0 || out_write("\n", 1, &err) < 0)
+		script_raise(L, &err);
+	return 0;
+}
+
 static const luaL_Reg term_functions[] = {
 	{ "clear", term_clear },
 	{ "isatty", term_isatty },
@@ -68,4 +89,6 @@ void lib_term(lua_State *L)
 	script_lib(L, "term", term_functions);
 	lua_pushcfunction(L, out_);
 	lua_setfield(L, -2, "out");
+	lua_pushcfunction(L, print_);
+	lua_setglobal(L, "print");
 }

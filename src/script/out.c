@@ -43,10 +43,20 @@ int out_flush(struct err *err)
 	return ret;
 }
 
+/* For os.exit() of a script. */
+static void flush_at_exit(void)
+{
+	struct err err = ERR_INIT;
+
+	(void)out_flush(&err);
+}
+
 int out_write(const char *p, size_t n, struct err *err)
 {
-	if (tty < 0)
+	if (tty < 0) {
 		tty = isatty(STDOUT_FILENO);
+		(void)atexit(flush_at_exit);
+	}
 	if (tty && live.n) { /* the line steps aside, data scrolls by, the line comes back */
 		struct buf text = BUF_INIT;
 		int ret;
