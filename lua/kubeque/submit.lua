@@ -38,7 +38,7 @@ local function reporter(ctx, live)
       r.files = 0
     end
   end
-  local function input(text, size, line)
+  local function input(text, line)
     if r.files <= FILES then
       log(line)
     else
@@ -57,11 +57,11 @@ local function reporter(ctx, live)
   end
   function on.present(text)
     r.present = r.present + 1
-    input(text, 0, "Already in CAS cache, skipping upload of " .. text)
+    input(text, "Already in CAS cache, skipping upload of " .. text)
   end
   function on.uploaded(text, _, size)
     r.uploaded, r.uploaded_bytes = r.uploaded + 1, r.uploaded_bytes + size
-    input(text, size, ("Uploading %s (%d bytes)"):format(text, size))
+    input(text, ("Uploading %s (%d bytes)"):format(text, size))
   end
   function on.submitting(text)
     fold_files()

@@ -67,7 +67,7 @@ static struct submit_call *new_call(lua_State *L)
 	return c;
 }
 
-/* ---- events ----------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static void on_event(void *ctx, enum submit_event ev, const char *text, int64_t n, int64_t bytes)
 {
@@ -105,7 +105,7 @@ static bool on_stop(void *ctx)
 	return c->broken || signals_interrupted();
 }
 
-/* ---- reading the table -------------------------------------------------------------------------- */
+/* ---- reading the table ----------------------------------------------------------------------- */
 
 static int choice(lua_State *L, const char *key, const char *text, const char *const *names)
 {
@@ -283,7 +283,7 @@ static void read_spec(lua_State *L, struct submit_call *c)
 	luaL_checkstack(L, 20, NULL);
 }
 
-/* ---- the target ---------------------------------------------------------------------------------- */
+/* ---- the target ------------------------------------------------------------------------------ */
 
 static int open_target(lua_State *L, struct submit_call *c, struct err *err)
 {

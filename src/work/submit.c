@@ -7,109 +7,18 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "sys/bell.h"
-#include "sys/file.h"
-#include "work/results.h"
-#include "work/submit_rerun.h"
-#include "work/submit_store.h"
+#include "work/submit_impl.h"
 
 enum { ID_TRIES = 100 };
 
-struct submission {
-	const struct submit_target *to;
-	const struct submit_spec *spec;
-	struct submit_result *out;
-	struct plan plan;
-	struct job old;      /* the job that has the id; born 0: none */
-	struct rerun *rerun;
-	struct results *prepared, *earlier;
-	char list[SHA256_HEX_SIZE]; /* of the common inputs */
-	int64_t since_ms;    /* when the first byte was stored */
-	int64_t changed;     /* kept although changed */
-	bool announced;
-};
-
-static void say(const struct submission *s, enum submit_event ev, const char *text, int64_t n,
-		int64_t bytes)
-{
-	if (s->to->fn)
-		s->to->fn(s->to->ctx, ev, text, n, bytes);
-}
-
-static int check_stop(const struct submission *s, struct err *err)
+int submission_check_stop(const struct submission *s, struct err *err)
 {
 	if (s->to->stop && s->to->stop(s->to->ctx))
 		return err_set(err, ERR_INTERRUPTED, "interrupted");
 	return 0;
 }
 
-/* ---- the id -------------------------------------------------------------------------------------- */
-
-static int count_claimed(void *ctx, const char *label, int64_t count)
-{
-	int64_t *claimed = ctx;
-
-	if (strcmp(label, "claimed") == 0)
-		*claimed += count;
-	return 0;
-}
-
-static int taken(const char *id, struct err *err)
-{
-	return err_set(err, ERR_CONFLICT, "Existing job with id \"%s\", aborting!", id);
-}
-
-static int held(const char *id, struct err *err)
-{
-	return err_set(err, ERR_CONFLICT,
-		       "job \"%s\" has running tasks: wait for it, or kubeque kill %s first", id, id);
-}
-
-/* Looks up the id, so that a refusal comes before any work; bind decides. */
-static int look_up_id(struct submission *s, struct err *err)
-{
-	const char *why = job_id_fault(s->spec->id);
-	int64_t claimed = 0;
-	int got;
-
-	if (why)
-		return err_set(err, ERR_USAGE, "job id \"%.120s\": %s", s->spec->id, why);
-	memcpy(s->out->id, s->spec->id, strlen(s->spec->id) + 1);
-	if (!s->to->queue)
-		return 0;
-	got = queue_job_by_id(s->to->queue, s->spec->id, &s->old, err);
-	if (got <= 0) {
-		s->old.born = 0;
-		return got;
-	}
-	if (s->spec->mode == SUBMIT_NEW)
-		return taken(s->spec->id, err);
-	if (queue_counts(s->to->queue, s->old.born, count_claimed, &claimed, err) < 0)
-		return -1;
-	return claimed ? held(s->spec->id, err) : 0;
-}
-
-/* "20170915-094948-3f0a", one that is free now. */
-static int draw_id(struct submission *s, struct err *err)
-{
-	char stamp[16], hex[5];
-
-	for (int i = 0; i < ID_TRIES; i++) {
-		struct job other;
-		int got = 0;
-
-		clock_format_id(clock_wall_ms(), stamp);
-		id_hex(hex, 2);
-		snprintf(s->out->id, sizeof(s->out->id), "%s-%s", stamp, hex);
-		if (s->to->queue)
-			got = queue_job_by_id(s->to->queue, s->out->id, &other, err);
-		if (got <= 0)
-			return got;
-		job_release(&other);
-	}
-	return err_set(err, ERR_CONFLICT, "no free job id was found, give one with -n");
-}
-
-/* ---- inputs --------------------------------------------------------------------------------------- */
+/* ---- inputs ---------------------------------------------------------------------------------- */
 
 static void on_input(void *ctx, enum inputs_event ev, const char *src, int64_t size)
 {
@@ -119,7 +28,7 @@ static void on_input(void *ctx, enum inputs_event ev, const char *src, int64_t s
 		[INPUTS_MISSING] = SUBMIT_EV_MISSING,
 	};
 
-	say(ctx, event[ev], src, 0, size);
+	submission_say(ctx, event[ev], src, 0, size);
 }
 
 static bool on_stop(void *ctx)
@@ -158,116 +67,7 @@ static int store_set(struct submission *s, struct input_set *set, char *list, st
 	return 0;
 }
 
-/* ---- rows of which some are kept ---------------------------------------------------------------- */
-
-struct batch {
-	struct task_new row[MANIFEST_CHUNK];
-	struct attempt kept[MANIFEST_CHUNK];
-	size_t n;
-	int64_t first;
-};
-
-static int flush(struct submission *s, struct batch *b, struct err *err)
-{
-	int ret = 0;
-
-	if (b->n)
-		ret = queue_submit_add(s->to->queue, s->out->born, b->first, b->row, b->n, err);
-	for (size_t i = 0; i < b->n; i++) {
-		if (b->row[i].kept)
-			attempt_release(&b->kept[i]);
-	}
-	b->first += (int64_t)b->n;
-	b->n = 0;
-	return ret < 0 ? -1 : check_stop(s, err);
-}
-
-/* Carries the result of an earlier task over: 1, or 0: it is not there any more. */
-static int carry_over(struct submission *s, int64_t old_n, int64_t k, int64_t n,
-		      struct attempt *a, struct err *err)
-{
-	int got = queue_attempt_get(s->to->queue, s->old.born, old_n, k, a, err);
-
-	if (got <= 0)
-		return got;
-	if (a->result_sha256[0]) {
-		if (!s->earlier)
-			got = 0;
-		else
-			got = results_prepare_keep(s->prepared, s->earlier, old_n, k, n,
-						   a->result_sha256, &a->result_bytes, err);
-	}
-	a->job = s->out->born;
-	a->n = n;
-	if (got <= 0)
-		attempt_release(a);
-	return got;
-}
-
-static int store_kept(struct submission *s, struct chunker *c, struct err *err)
-{
-	struct batch *b = xcalloc(1, sizeof(*b));
-	bool any = s->spec->mode == SUBMIT_RERUN_ANY, changed;
-	int ret, got;
-
-	b->first = 1;
-	while ((ret = chunker_next(c, err)) > 0) {
-		int64_t old_n, k;
-		int class = s->plan.task_class ? s->plan.task_class[c->n - 1] : 0;
-
-		b->row[b->n] = (struct task_new){ .class = class };
-		got = rerun_match(s->rerun, &c->maker.task, class, any, &old_n, &k, &changed);
-		if (got)
-			got = carry_over(s, old_n, k, c->n, &b->kept[b->n], err);
-		if (got < 0) {
-			ret = -1;
-			break;
-		}
-		if (got) {
-			b->row[b->n].kept = &b->kept[b->n];
-			s->out->kept++;
-			s->changed += changed;
-		}
-		if (++b->n == MANIFEST_CHUNK && flush(s, b, err) < 0) {
-			ret = -1;
-			break;
-		}
-	}
-	if (ret == 0)
-		ret = flush(s, b, err);
-	for (size_t i = 0; i < b->n; i++) {
-		if (b->row[i].kept)
-			attempt_release(&b->kept[i]);
-	}
-	free(b);
-	return ret;
-}
-
-static int open_results(struct submission *s, const char *dir, struct err *err)
-{
-	struct results_id was = { queue_uuid(s->to->queue), s->old.born, s->old.id };
-	struct results_id is = { queue_uuid(s->to->queue), s->out->born, s->out->id };
-
-	if (results_find(dir, &was, &s->earlier, err) < 0)
-		return -1;
-	return results_prepare(dir, &is, s->spec->umask, &s->prepared, err);
-}
-
-/* The job is visible: what was prepared takes the place of the earlier results. Whoever opens the
- * directory next would do it, but all tasks may have been kept. */
-static void put_in_place(struct submission *s, const char *dir)
-{
-	struct results_id is = { queue_uuid(s->to->queue), s->out->born, s->out->id };
-	struct err ignored = ERR_INIT;
-	struct results *r = NULL;
-
-	results_close(s->prepared);
-	s->prepared = NULL;
-	if (results_open(dir, &is, s->spec->umask, &r, &ignored) > 0)
-		results_close(r);
-}
-
-/* ---- one attempt at storing and binding --------------------------------------------------------- */
+/* ---- one attempt at storing and binding ------------------------------------------------------ */
 
 static char *results_dir_of(const struct submission *s)
 {
@@ -323,20 +123,20 @@ static int bind_job(struct submission *s, const char *root, struct err *err)
 			  .replace = s->old.born, .op = id_u64() };
 	int got;
 
-	if (check_stop(s, err) < 0)
+	if (submission_check_stop(s, err) < 0)
 		return -1;
 	do {
 		got = queue_submit_bind(s->to->queue, &b, err);
-	} while (got < 0 && err->code == ERR_BUSY && check_stop(s, err) == 0);
+	} while (got < 0 && err->code == ERR_BUSY && submission_check_stop(s, err) == 0);
 	if (got < 0)
 		return -1;
 	switch ((enum bind_result)got) {
 	case BIND_DONE:
 		return 0;
 	case BIND_TAKEN:
-		return taken(s->out->id, err);
+		return submission_taken(s->out->id, err);
 	case BIND_HELD:
-		return held(s->out->id, err);
+		return submission_held(s->out->id, err);
 	case BIND_GONE:
 		break;
 	}
@@ -362,10 +162,8 @@ static int store_all(struct submission *s, struct chunker *c, struct err *err)
 	if (!s->rerun)
 		return store_tasks(c, s->out->born, err) < 0 ? -1 : store_root_and_bind(s, c, err);
 	dir = results_dir_of(s);
-	if (open_results(s, dir, err) == 0 &&
-	    rerun_begin(s->rerun, &s->plan, s->list, err) == 0 &&
-	    store_kept(s, c, err) == 0 && store_root_and_bind(s, c, err) == 0) {
-		put_in_place(s, dir);
+	if (submission_store_kept(s, c, dir, err) == 0 && store_root_and_bind(s, c, err) == 0) {
+		submission_put_in_place(s, dir);
 		ret = 0;
 	}
 	free(dir);
@@ -375,17 +173,17 @@ static int store_all(struct submission *s, struct chunker *c, struct err *err)
 static void announce(struct submission *s, const struct chunker *c)
 {
 	if (!s->announced)
-		say(s, SUBMIT_EV_SUBMITTING, s->out->id, 0, 0);
+		submission_say(s, SUBMIT_EV_SUBMITTING, s->out->id, 0, 0);
 	s->announced = true;
 	if (!c)
 		return;
 	for (int64_t done = 0; done < s->plan.n; done += MANIFEST_CHUNK)
-		say(s, SUBMIT_EV_BATCH, NULL, MIN(s->plan.n - done, MANIFEST_CHUNK), 0);
-	say(s, SUBMIT_EV_SAVED, NULL, s->plan.n, 0);
+		submission_say(s, SUBMIT_EV_BATCH, NULL, MIN(s->plan.n - done, MANIFEST_CHUNK), 0);
+	submission_say(s, SUBMIT_EV_SAVED, NULL, s->plan.n, 0);
 	if (s->rerun)
-		say(s, SUBMIT_EV_KEPT, NULL, s->out->kept, 0);
+		submission_say(s, SUBMIT_EV_KEPT, NULL, s->out->kept, 0);
 	if (s->changed)
-		say(s, SUBMIT_EV_KEPT_CHANGED, NULL, s->changed, 0);
+		submission_say(s, SUBMIT_EV_KEPT_CHANGED, NULL, s->changed, 0);
 }
 
 static int store_once(struct submission *s, struct err *err)
@@ -431,7 +229,7 @@ static void wake_nodes(const char *home)
 	close(homefd);
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static int store(struct submission *s, struct err *err)
 {
@@ -441,7 +239,7 @@ static int store(struct submission *s, struct err *err)
 
 	s->since_ms = clock_mono_ms();
 	if (inputs)
-		say(s, SUBMIT_EV_INPUTS, NULL, (int64_t)inputs,
+		submission_say(s, SUBMIT_EV_INPUTS, NULL, (int64_t)inputs,
 		    inputs_bytes(s->plan.inputs) + inputs_bytes(s->plan.pool));
 	if (store_set(s, s->plan.inputs, s->list, err) < 0 ||
 	    store_set(s, s->plan.pool, NULL, err) < 0)
@@ -456,7 +254,7 @@ static int store(struct submission *s, struct err *err)
 		/* Somebody drew the same id in the same second and was first. */
 		if (!drawn || err->code != ERR_CONFLICT || i == ID_TRIES)
 			return -1;
-		if (draw_id(s, err) < 0 || rows_rewind(&s->plan.rows, err) < 0)
+		if (submission_draw_id(s, err) < 0 || rows_rewind(&s->plan.rows, err) < 0)
 			return -1;
 		s->announced = false;
 	}
@@ -468,7 +266,7 @@ static int run(struct submission *s, struct err *err)
 {
 	const struct submit_spec *spec = s->spec;
 
-	if ((spec->id ? look_up_id(s, err) : draw_id(s, err)) < 0 ||
+	if ((spec->id ? submission_look_up_id(s, err) : submission_draw_id(s, err)) < 0 ||
 	    plan_check(&s->plan, err) < 0)
 		return -1;
 	s->out->n = s->plan.n;

@@ -76,7 +76,7 @@ static int classes_of_jobfile(struct plan *p, struct err *err)
 	return 0;
 }
 
-/* ---- can there be such a node? -------------------------------------------------------------- */
+/* ---- can there be such a node? --------------------------------------------------------------- */
 
 static int largest_node(void *ctx, const struct node *node)
 {

@@ -8,7 +8,7 @@
 enum { MANY_FILES = 1000 };
 static const int64_t many_bytes = 1000 * 1000 * 1000;
 
-/* ---- -u and ^ that are the same for all tasks ------------------------------------------------- */
+/* ---- -u and ^ that are the same for all tasks ------------------------------------------------ */
 
 static int add_push(struct plan *p, struct err *err)
 {
@@ -68,7 +68,7 @@ static int add_words(struct plan *p, struct err *err)
 	return ret;
 }
 
-/* ---- downloads of a job file --------------------------------------------------------------- */
+/* ---- downloads of a job file ----------------------------------------------------------------- */
 
 static int add_download(struct input_set *set, const struct download *d, size_t *id,
 			struct err *err)
@@ -223,7 +223,7 @@ int plan_add_inputs(struct plan *p, struct err *err)
 	return 0;
 }
 
-/* ---- inputs of single tasks ---------------------------------------------------------------- */
+/* ---- inputs of single tasks ------------------------------------------------------------------ */
 
 void maker_add_id(struct task_maker *m, size_t id)
 {

@@ -15,7 +15,7 @@ static int check_columns(const struct columns *c, struct err *err)
 	return 0;
 }
 
-/* ---- the common part ---------------------------------------------------------------------- */
+/* ---- the common part ------------------------------------------------------------------------- */
 
 /* A job file's common part, and over it what the command line says. */
 static void merge_jobfile(struct plan *p)
@@ -137,7 +137,7 @@ out:
 	return ret;
 }
 
-/* ---- the command -------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 /* Could the line, with its values in place, need no shell? Asked once, with harmless values. */
 static bool may_be_plain(const struct template *t)
@@ -179,7 +179,7 @@ static int compile_command(struct plan *p, struct err *err)
 	return 0;
 }
 
-/* ---- how large a row may be without a closer look ------------------------------------------- */
+/* ---- how large a row may be without a closer look -------------------------------------------- */
 
 static void count(struct plan *p, const struct template *t)
 {
@@ -222,7 +222,7 @@ static void weigh(struct plan *p)
 		       first_word_depends(p);
 }
 
-/* ---- together ------------------------------------------------------------------------------- */
+/* ---- together -------------------------------------------------------------------------------- */
 
 static void warn_of_clash(const struct plan *p)
 {
@@ -292,7 +292,7 @@ struct strs plan_columns(const struct plan *p)
 	return p->spec->rows == SUBMIT_JOBFILE ? p->rows.jobfile.columns : p->rows.names;
 }
 
-/* ---- the first pass --------------------------------------------------------------------------- */
+/* ---- the first pass -------------------------------------------------------------------------- */
 
 static bool is_small(const struct plan *p, const struct row *row)
 {

@@ -72,7 +72,8 @@ struct task_maker {
 	size_t cap_inputs;
 };
 
-/* Opens rows, compiles, looks at the common inputs. Released by plan_close(), also after an error. */
+/* Opens rows, compiles, looks at the common inputs. Released by plan_close(), also after an
+ * error. */
 int plan_open(struct plan *p, const struct submit_target *to, const struct submit_spec *spec,
 	      struct err *err);
 void plan_close(struct plan *p);

@@ -33,7 +33,7 @@ void maker_release(struct task_maker *m)
 	buf_release(&m->path);
 }
 
-/* ---- checks ----------------------------------------------------------------------------------- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 static struct str widest(const struct plan *p, const struct row *row)
 {
@@ -165,7 +165,7 @@ static int check_first_word(struct task_maker *m, const struct plan *p, struct e
 	return 0;
 }
 
-/* ---- making --------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 /* The path of a ^word as seen from the directory in which the command runs, appended to text. */
 static void add_word_path(struct task_maker *m, struct str cd, const char *dst, bool first)

@@ -112,7 +112,7 @@ static void refused(const char *says, const char *what)
 	is_int(jobs(), before, "nothing is left of: %s", what);
 }
 
-/* ---- what was stored --------------------------------------------------------------------------- */
+/* ---- what was stored ------------------------------------------------------------------------- */
 
 static struct arena arena;
 static struct root root;
@@ -147,7 +147,7 @@ static struct task_spec task(int64_t n)
 	return t;
 }
 
-/* ---- tests --------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void one_task(void)
 {
