@@ -11,6 +11,7 @@
 #define LIBS(X) \
 	X(consume) \
 	X(control) \
+	X(fetch) \
 	X(fs) \
 	X(ini) \
 	X(json) \
