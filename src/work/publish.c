@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "base/str.h"
+#include "model/publication.h"
 #include "sys/file.h"
 #include "work/results.h"
 #include "work/results_impl.h"
@@ -74,12 +75,6 @@ int results_drop(struct results *r, int64_t n, int64_t k, bool keep_tail, struct
 	return file_rmtree(r->afd, name, err) < 0 ? -1 : 0;
 }
 
-/* (born, attempt): is a before b? */
-static bool before(int64_t born_a, int64_t k_a, int64_t born_b, int64_t k_b)
-{
-	return born_a < born_b || (born_a == born_b && k_a < k_b);
-}
-
 /* Where directories cannot be exchanged: the old one steps aside first. Whoever finds the gap
  * finds our stage, and puts it in. */
 static int replace(struct results *r, const char *stage, const char *target, struct err *err)
@@ -113,7 +108,7 @@ static int raise_register(struct results *r, int64_t n, int64_t k, const char *s
 	if (staged < 0)
 		return -1;
 	if (staged && sborn == r->born && sk == k &&
-	    (!there || before(born, have, r->born, k))) {
+	    (!there || attempt_before(born, have, r->born, k))) {
 		if (replace(r, stage, target, err) < 0)
 			return -1;
 		if (there && born == r->born && keep_log(r, stage, n, have, err) < 0)
@@ -123,7 +118,7 @@ static int raise_register(struct results *r, int64_t n, int64_t k, const char *s
 		have = k;
 	}
 	/* what the stage's name holds now was replaced, is older, or was left by a dead exchange */
-	if (there && !before(born, have, r->born, k) && file_rmtree(r->afd, stage, err) < 0)
+	if (there && !attempt_before(born, have, r->born, k) && file_rmtree(r->afd, stage, err) < 0)
 		return -1;
 	return there && born == r->born && have == k;
 }
