@@ -227,7 +227,7 @@ int file_temp(int dirfd, const char *prefix, mode_t mode, char *name, struct err
 	int fd;
 
 	assert(n <= 40);
-	memcpy(name, prefix, n);
+	(void)snprintf(name, FILE_TEMP_SIZE, "%s", prefix);
 	do {
 		id_hex(name + n, 8);
 		fd = openat(dirfd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);

@@ -215,7 +215,7 @@ static int big_first(const void *a, const void *b)
 size_t hash_files(struct hash_item *items, size_t n, int threads, const struct hash_hooks *hooks)
 {
 	struct batch b = { .n = n, .hooks = hooks };
-	pthread_t ids[THREADS_MAX];
+	pthread_t ids[THREADS_MAX] = { 0 };
 	int started = 0;
 
 	if (n == 0)

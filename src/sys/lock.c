@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/base.h"
 #include "base/clock.h"
 #include "sys/file.h"
+#include "sys/scan.h"
 #include "sys/signals.h"
 
 /* Does the name still lead to the file that we have locked? */
@@ -107,6 +109,7 @@ static bool has_open(pid_t pid, const struct stat *want)
 	dir = opendir(path);
 	if (!dir)
 		return false;
+	/* cppcheck-suppress readdirCalled ; the stream is ours alone */
 	while (!found && (d = readdir(dir))) {
 		struct stat st;
 
@@ -115,6 +118,27 @@ static bool has_open(pid_t pid, const struct stat *want)
 	}
 	closedir(dir);
 	return found;
+}
+
+/* Pid of a line "1: FLOCK ADVISORY WRITE 123 08:01:456 0 EOF" that is about this inode, else 0. */
+static int64_t flock_line(const char *line, ino_t want)
+{
+	int64_t pid, ino;
+	const char *colon;
+	struct str place;
+
+	(void)scan_word(&line);
+	if (!str_eq(scan_word(&line), "FLOCK"))
+		return 0;
+	(void)scan_word(&line);
+	(void)scan_word(&line);
+	if (!scan_i64(&line, &pid))
+		return 0;
+	place = scan_word(&line);
+	colon = memrchr(place.p, ':', place.n);
+	if (!colon || !scan_number(colon + 1, 10, &ino) || (ino_t)ino != want)
+		return 0;
+	return pid;
 }
 
 pid_t lock_holder(int dirfd, const char *name)
@@ -127,11 +151,9 @@ pid_t lock_holder(int dirfd, const char *name)
 
 	if (f && fstatat(dirfd, name, &st, 0) == 0)
 		while (!holder && getline(&line, &cap, f) > 0) {
-			unsigned long long ino;
-			int pid;
+			int64_t pid = flock_line(line, st.st_ino);
 
-			if (sscanf(line, "%*d: FLOCK %*s %*s %d %*x:%*x:%llu", &pid, &ino) == 2 &&
-			    pid > 0 && ino == st.st_ino && has_open((pid_t)pid, &st))
+			if (pid > 0 && has_open((pid_t)pid, &st))
 				holder = (pid_t)pid;
 		}
 	free(line);

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 #include "sys/file.h"
+#include "sys/scan.h"
 
 /* Content of a small file without its final newline; false: cannot be read. */
 static bool read_line(const char *path, struct buf *out)
@@ -156,14 +157,14 @@ static int64_t inactive_file(struct limits *l, const char *dir)
 {
 	const char *key = l->v2 ? "inactive_file " : "total_inactive_file ";
 	const char *at;
-	long long v = 0;
+	int64_t v;
 
 	if (!read_in(l, dir, "memory.stat"))
 		return 0;
 	at = strstr(l->text.p, key);
-	if (at && (at == l->text.p || at[-1] == '\n'))
-		(void)sscanf(at + strlen(key), "%lld", &v);
-	return v;
+	if (at && (at == l->text.p || at[-1] == '\n') && scan_number(at + strlen(key), 10, &v))
+		return v;
+	return 0;
 }
 
 static void memory_limit(void *ctx, const char *dir)
@@ -236,13 +237,14 @@ static int affinity(void)
 static int64_t meminfo(const char *key)
 {
 	struct buf text = BUF_INIT;
-	long long kb = -1;
+	int64_t kb = -1;
 	const char *at;
 
-	if (read_line("/proc/meminfo", &text) && (at = strstr(text.p, key)))
-		(void)sscanf(at + strlen(key), "%lld", &kb);
+	if (!read_line("/proc/meminfo", &text) || !(at = strstr(text.p, key)) ||
+	    !scan_number(at + strlen(key), 10, &kb))
+		kb = -1;
 	buf_release(&text);
-	return kb < 0 ? -1 : (int64_t)kb * 1024;
+	return kb < 0 ? -1 : kb * 1024;
 }
 
 static void get_limits(struct limits *l)

@@ -15,6 +15,7 @@
 #include "base/base.h"
 #include "base/str.h"
 #include "sys/file.h"
+#include "sys/scan.h"
 
 void proc_usage_of(const struct rusage *ru, struct proc_usage *out)
 {
@@ -87,7 +88,8 @@ int proc_pidfd_kill(int pidfd, int sig)
 int proc_info(pid_t pid, struct proc_info *out)
 {
 	char path[32], text[1024];
-	unsigned long long start;
+	int64_t field[20];
+	struct str state;
 	const char *p;
 	ssize_t n;
 	int fd;
@@ -102,12 +104,18 @@ int proc_info(pid_t pid, struct proc_info *out)
 		return 0;
 	text[n] = '\0';
 	p = strrchr(text, ')'); /* the name may hold anything */
-	*out = (struct proc_info){ .pid = pid };
-	if (!p || sscanf(p + 1, " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-			 "%*d %*d %llu", &out->state, &out->ppid, &out->pgrp, &out->session,
-			 &start) != 5)
+	if (!p)
 		return 0;
-	out->start = start;
+	p++;
+	state = scan_word(&p); /* field 3 of proc(5) */
+	if (state.n != 1)
+		return 0;
+	for (size_t i = 4; i <= 22; i++)
+		if (!scan_i64(&p, &field[i - 4]))
+			return 0;
+	*out = (struct proc_info){ .pid = pid, .state = state.p[0], .ppid = (pid_t)field[0],
+				   .pgrp = (pid_t)field[1], .session = (pid_t)field[2],
+				   .start = (uint64_t)field[18] };
 	return 1;
 }
 
@@ -158,6 +166,7 @@ int proc_each(int (*fn)(void *ctx, const struct proc_info *p), void *ctx, struct
 
 	if (!dir)
 		return err_sys(err, "cannot read /proc");
+	/* cppcheck-suppress readdirCalled ; the stream is ours alone */
 	while ((d = readdir(dir))) {
 		struct proc_info info;
 		struct stat st;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "sys/scan.h"
 
 #define FUSE_MAGIC 0x65735546
 
@@ -106,11 +107,18 @@ static bool mount_type(dev_t dev, char *out, size_t size)
 	if (!f)
 		return false;
 	while (getline(&line, &cap, f) > 0) {
-		unsigned ma, mi;
-		const char *dash;
+		const char *p = line, *dash, *colon;
+		int64_t major_no, minor_no;
+		struct str place;
 		size_t n;
 
-		if (sscanf(line, "%*d %*d %u:%u", &ma, &mi) != 2 || makedev(ma, mi) != dev)
+		(void)scan_word(&p);
+		(void)scan_word(&p);
+		place = scan_word(&p);
+		colon = memchr(place.p, ':', place.n);
+		if (!colon || !scan_number(place.p, 10, &major_no) ||
+		    !scan_number(colon + 1, 10, &minor_no) ||
+		    makedev((unsigned)major_no, (unsigned)minor_no) != dev)
 			continue;
 		dash = strstr(line, " - ");
 		if (!dash)
