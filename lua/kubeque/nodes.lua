@@ -68,12 +68,26 @@ function M.add(ctx, o)
   return started
 end
 
----What `sub` does after a submission: a first node, or as many as --nodes says. `count` nil: one
----if there is none.
+---How many nodes the policy wants for a job; `count` is what --nodes says. A policy that broke does
+---not stop a submission.
+local function target(job_id, live, count)
+  local job = fault.check(kubeque.queue.job(job_id))
+  local by_label = fault.check(kubeque.queue.counts(job.born))
+  local wanted, why = kubeque.policy.scale { pending = by_label.pending or 0,
+    running = by_label.claimed or 0, nodes = live, wanted = count or 0 }
+  if why then
+    kubeque.log.warn(why)
+  end
+  return wanted or count or 1
+end
+
+---What `sub` does after a submission: as many nodes as the policy says (the stock one: as many as
+---`count`, else one if there is none).
 function M.ensure(ctx, job_id, count)
   local nodes = fault.check(kubeque.queue.nodes(ctx.config.cluster_name))
   local by_state, live = M.counts(nodes)
-  if live >= (count or 1) then
+  count = target(job_id, live, count)
+  if live >= count then
     if not ctx.quiet then
       kubeque.log.info("Cluster already exists, not adding node. Cluster status: "
         .. M.text(by_state))
@@ -88,7 +102,7 @@ function M.ensure(ctx, job_id, count)
     M.add(ctx, { count = 1, first = true, job = job_id })
     live = 1
   end
-  if count and count > live then
+  if count > live then
     M.add(ctx, { count = count - live, job = job_id })
   end
 end

@@ -20,6 +20,7 @@
 	X(manifest) \
 	X(materialize) \
 	X(nodes) \
+	X(policy) \
 	X(proc) \
 	X(queue) \
 	X(reap) \
