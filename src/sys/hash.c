@@ -1,8 +1,12 @@
+/* SHA256_Init() and its kin: see hash_mem(). */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "sys/hash.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -24,6 +28,8 @@ static pthread_once_t fetched = PTHREAD_ONCE_INIT;
 
 static void fetch(void)
 {
+	/* openssl.cnf says nothing about SHA-256, and reading it costs half a millisecond. */
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	if (!sha256)
 		abort(); /* an OpenSSL without SHA-256 cannot be worked with */
@@ -71,12 +77,17 @@ void hasher_free(struct hasher *h)
 	free(h);
 }
 
+/*
+ * The same code of the library without its front: a submission hashes two short texts, and the
+ * first use of EVP in a process costs 0.8 ms, which is a fifth of all it takes.
+ */
 void hash_mem(const void *p, size_t n, char *hex)
 {
 	unsigned char sum[SUM_SIZE];
+	SHA256_CTX ctx;
 
-	pthread_once(&fetched, fetch);
-	if (EVP_Digest(p, n, sum, NULL, sha256, NULL) != 1)
+	if (SHA256_Init(&ctx) != 1 || SHA256_Update(&ctx, p, n) != 1 ||
+	    SHA256_Final(sum, &ctx) != 1)
 		abort();
 	hex_encode(hex, sum, sizeof(sum));
 }
