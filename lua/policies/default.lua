@@ -45,7 +45,7 @@ function M.on_task_failed(task, attempt)
   return { "fail", note = ("given up: all retries (%d) are used up"):format(task.retries) }
 end
 
-function M.on_task_lost(task, node)
+function M.on_task_lost(_, node)
   return { "retry", free = true, note = ("again: node %s is gone"):format(node.id) }
 end
 

@@ -20,17 +20,17 @@ enum { DEPTH_MAX = 200 };
 
 /* ---- decoding --------------------------------------------------------------------------- */
 
-static void push_value(lua_State *L, const json_t *v)
+static void push_value(lua_State *L, json_t *v)
 {
 	luaL_checkstack(L, 4, "JSON nested too deep");
 	switch (json_typeof(v)) {
 	case JSON_OBJECT: {
-		const json_t *item;
+		json_t *item;
 		const char *key;
-		void *iter = json_object_iter((json_t *)(uintptr_t)v);
+		void *iter = json_object_iter(v);
 
 		lua_createtable(L, 0, (int)MIN(json_object_size(v), 1000000));
-		for (; iter; iter = json_object_iter_next((json_t *)(uintptr_t)v, iter)) {
+		for (; iter; iter = json_object_iter_next(v, iter)) {
 			key = json_object_iter_key(iter);
 			item = json_object_iter_value(iter);
 			lua_pushlstring(L, key, json_object_iter_key_len(iter));
@@ -68,7 +68,9 @@ static void push_value(lua_State *L, const json_t *v)
 
 static void push_json(lua_State *L, const void *p)
 {
-	push_value(L, p);
+	json_t *const *v = p;
+
+	push_value(L, *v);
 }
 
 int script_push_json(lua_State *L, const char *text, size_t n, struct err *err)
@@ -82,7 +84,7 @@ int script_push_json(lua_State *L, const char *text, size_t n, struct err *err)
 	if (!v)
 		return err_set(err, ERR_USAGE, "not JSON: line %d, column %d: %s", why.line,
 			       why.column, why.text);
-	ret = script_push(L, push_json, v);
+	ret = script_push(L, push_json, &v);
 	json_decref(v);
 	if (ret < 0)
 		lua_error(L);
@@ -275,14 +277,10 @@ static void encode(struct encoder *e, int idx, int depth)
 		else
 			encode_object(e, idx, depth);
 		return;
-	case LUA_TLIGHTUSERDATA:
-		if (!lua_touserdata(e->L, idx)) {
-			buf_adds(e->out, "null");
-			return;
-		}
-		/* fall through */
 	default:
-		luaL_error(e->L, "JSON has no word for a %s", luaL_typename(e->L, idx));
+		if (!lua_islightuserdata(e->L, idx) || lua_touserdata(e->L, idx))
+			luaL_error(e->L, "JSON has no word for a %s", luaL_typename(e->L, idx));
+		buf_adds(e->out, "null"); /* json.null */
 	}
 }
 

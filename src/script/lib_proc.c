@@ -71,6 +71,7 @@ static int proc_user(lua_State *L)
 
 	luaL_checkstack(L, 10, NULL);
 	user_get(&who.user);
+	/* cppcheck-suppress getpwuidCalled ; commands have one thread */
 	pw = getpwuid(geteuid());
 	who.home = pw ? pw->pw_dir : NULL;
 	ret = script_push(L, push_who, &who);
@@ -87,6 +88,7 @@ static int proc_user(lua_State *L)
 static int proc_user_name(lua_State *L)
 {
 	int64_t uid = script_check_i64(L, 1, 0, UINT32_MAX);
+	/* cppcheck-suppress getpwuidCalled ; commands have one thread */
 	const struct passwd *pw = getpwuid((uid_t)uid);
 
 	if (pw)
@@ -257,6 +259,17 @@ static void default_signals(void)
 		(void)signal(sig, SIG_DFL);
 }
 
+/* The type that execve wants, for words it will not change. */
+static char *const *exec_words(const char **words)
+{
+	union {
+		const char **words;
+		char *const *exec;
+	} u = { .words = words };
+
+	return u.exec;
+}
+
 /* proc.exec(argv[, env[, cwd]]): becomes that program; returns only when it cannot */
 static int proc_exec(lua_State *L)
 {
@@ -279,8 +292,7 @@ static int proc_exec(lua_State *L)
 	if (out_flush(&err) < 0)
 		return script_fail(L, &err);
 	default_signals();
-	execvpe(argv[0], (char *const *)(uintptr_t)argv,
-		env ? (char *const *)(uintptr_t)env : environ);
+	execvpe(argv[0], exec_words(argv), env ? exec_words(env) : environ);
 	err_sys(&err, "cannot run %s", argv[0]);
 	return script_fail(L, &err);
 }

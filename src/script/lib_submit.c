@@ -137,8 +137,10 @@ static struct pairs pairs_of(lua_State *L, struct submit_call *c, const char *co
 		literal[i] = *name == '=';
 		name += literal[i];
 		eq = strchr(name, '=');
-		if (!eq)
+		if (!eq) {
 			luaL_error(L, "option 'env': '%s' is not NAME=value", p[i]);
+			return out;
+		}
 		out.p[i].name = arena_str(&c->arena, (struct str){ name, (size_t)(eq - name) });
 		out.p[i].value = str_of(eq + 1);
 	}

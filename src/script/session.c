@@ -31,7 +31,7 @@ void session_free(struct session *s)
 /* kubeque.session{home=, prefix=, cas=, cluster=, create=, read_only=} -> true */
 static int session_set(lua_State *L)
 {
-	const char *home = NULL, *prefix = NULL, *cas = NULL, *cluster = "local";
+	const char *home = "", *prefix = NULL, *cas = NULL, *cluster = "local";
 	bool create = false, read_only = false;
 	const struct opt opts[] = {
 		{ "home", .str = &home, .required = true },
