@@ -105,11 +105,8 @@ class Home:
                 pids.append(int(entry))
         return pids
 
-    def close(self):
-        for child in self.children:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
+    def end_nodes(self):
+        """Ends this home's consumers and waits until they are gone."""
         for pid in self.node_pids():
             for sig in (signal.SIGCONT, signal.SIGTERM, signal.SIGTERM):
                 try:
@@ -122,6 +119,13 @@ class Home:
                 os.kill(pid, signal.SIGKILL)
             except OSError:
                 pass
+
+    def close(self):
+        for child in self.children:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+        self.end_nodes()
         subprocess.run(["chmod", "-R", "u+rwX", self.top], check=False, stderr=subprocess.DEVNULL)
         shutil.rmtree(self.top, ignore_errors=True)
 

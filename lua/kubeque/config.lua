@@ -328,6 +328,11 @@ local function store_home()
   return home and M.normalise(home .. "/.local/share/kubeque"), "default"
 end
 
+---A private directory outside the store, for what cannot be in it.
+function M.spare_dir(uid)
+  return ("/var/tmp/kubeque-%d"):format(uid)
+end
+
 ---Defaults that depend on other values.
 local function derive(config)
   local source = config._source
@@ -343,7 +348,9 @@ local function derive(config)
   else
     default("cas_url_prefix", home and home .. "/CAS")
   end
-  default("work_dir", home and home .. "/work")
+  -- the path of a work directory holds no blanks: scripts in tasks need not quote it
+  local _, uid = kubeque.proc.user()
+  default("work_dir", home and (home:find "%s" and M.spare_dir(uid) or home) .. "/work")
   default("backend", (config.default_url_prefix or ""):find("^gs://") and "google" or "local")
   default("node_resources", {})
 end

@@ -54,16 +54,22 @@ local function own_directory(dir, create)
   return true
 end
 
----The queue's own directory when the store is on a network file system.
-local function local_queue(home, filesystem, create)
+---The private directory in /var/tmp; nil when there is none and it is not to be made.
+local function spare_dir(create, why)
   local _, uid = kubeque.proc.user()
-  local dir = ("/var/tmp/kubeque-%d"):format(uid)
+  local dir = require("kubeque.config").spare_dir(uid)
   local stat = fs.stat(dir, true)
   if stat and (stat.type ~= "dir" or stat.uid ~= uid or stat.mode & 63 ~= 0) then
-    fault.raisef("config", "%s is on %s, and %s is not a private directory of yours for the "
-      .. "queue: remove it, or set KUBEQUE_HOME to a local directory", home, filesystem, dir)
+    fault.raisef("config", "%s, and %s is not a private directory of yours to use instead: remove "
+      .. "it, or set KUBEQUE_HOME to another directory", why, dir)
   end
-  if not own_directory(dir, create) then
+  return own_directory(dir, create) and dir or nil
+end
+
+---The queue's own directory when the store is on a network file system.
+local function local_queue(home, filesystem, create)
+  local dir = spare_dir(create, ("%s is on %s, where no queue can live"):format(home, filesystem))
+  if not dir then
     return nil
   end
   if create then
@@ -122,6 +128,10 @@ function M.open(config, o)
     cannot_write(config.home)
   end
   check_machine(home, o.create)
+  if not o.read_only and config.home:find "%s" and config._source.work_dir == "default" then
+    spare_dir(true, ("%s has blanks, which the path of a work directory must not have"):format(
+      config.home))
+  end
   if o.create then
     fault.check(kubeque.machine_check())
   elseif not fs.stat(home .. "/queue.db") then

@@ -156,7 +156,7 @@ static int check_names(const struct params *p, struct err *err)
 		struct str s = p->field[i];
 
 		if (!s.n)
-			return params_fault(p, p->row_line, 0, err, "column %zu has no name", i + 1);
+			return params_fault(p, p->row_line, 0, err, "column %zu has an empty name", i + 1);
 		if (s.n >= 3 && memcmp(s.p, "kq_", 3) == 0)
 			return params_fault(p, p->row_line, 0, err,
 					    "column \"%.*s\": names that begin with kq_ are kubeque's own",

@@ -56,11 +56,11 @@ static int too_big(const struct plan *p, const struct row *row, const char *what
 	if (column.n)
 		return err_set(err, ERR_USAGE,
 			       "task %lld: %s has %zu bytes, more than %zu (column \"%s\"): write "
-			       "it to a file and pass that as an input (-u)",
+			       "it to a file and pass that as an input file (-u)",
 			       (long long)row->number, what, n, most, column.p);
 	return err_set(err, ERR_USAGE,
 		       "task %lld: %s has %zu bytes, more than %zu: write it to a file and pass "
-		       "that as an input (-u)",
+		       "that as an input file (-u)",
 		       (long long)row->number, what, n, most);
 }
 

@@ -12,7 +12,7 @@ class Screen:
     def __init__(self, home, width, height, command):
         if not shutil.which("tmux"):
             raise Skip("tmux is missing, install it with: apt-get install tmux")
-        self.socket = os.path.join(home.top, "tmux")
+        self.socket = os.path.join(home.top, f"tmux-{width}-{height}")
         self.env = dict(home.env, TERM="xterm-256color", LC_ALL="C.UTF-8")
         self.env.pop("NO_COLOR", None)
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height), "-c", home.cwd,

@@ -113,7 +113,7 @@ static void test_csv(void)
 	CSV("a,\"b\n1,2\n", "!f, line 1: the quote", "unclosed in the header");
 	CSV("a,b\n\"1\"x,2\n", "!f, line 2 (row 1): text behind a closing quote", "text behind a quote");
 	CSV("a,a\n1,2\n", "!f, line 1: columns 1 and 2 are both named \"a\"", "duplicate names");
-	CSV("a,,b\n1,2,3\n", "!f, line 1: column 2 has no name", "an empty name");
+	CSV("a,,b\n1,2,3\n", "!f, line 1: column 2 has an empty name", "an empty name");
 	CSV("a,kq_x\n1,2\n", "!kq_x", "a name of ours");
 	CSV("a\n1\0\n", "!f, line 2 (row 1): a NUL byte", "a NUL byte");
 	CSV("a,b\n1,\"\0\"\n", "!NUL byte", "a NUL byte in quotes");
