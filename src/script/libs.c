@@ -39,7 +39,13 @@ void script_lib(lua_State *L, const char *name, const luaL_Reg *reg)
 void script_metatable(lua_State *L, const char *name, const luaL_Reg *methods,
 		      lua_CFunction close)
 {
-	if (luaL_newmetatable(L, name)) {
+	int top = lua_gettop(L);
+
+	/* Registered when it is whole: memory may end on the way. */
+	if (luaL_getmetatable(L, name) == LUA_TNIL) {
+		lua_createtable(L, 0, 6);
+		lua_pushstring(L, name);
+		lua_setfield(L, -2, "__name");
 		lua_newtable(L);
 		luaL_setfuncs(L, methods, 0);
 		lua_setfield(L, -2, "__index");
@@ -49,6 +55,7 @@ void script_metatable(lua_State *L, const char *name, const luaL_Reg *methods,
 		lua_setfield(L, -2, "__close");
 		lua_pushliteral(L, "kubeque");
 		lua_setfield(L, -2, "__metatable");
+		lua_setfield(L, LUA_REGISTRYINDEX, name);
 	}
-	lua_pop(L, 1);
+	lua_settop(L, top);
 }

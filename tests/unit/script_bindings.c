@@ -69,6 +69,14 @@ static const char *const snippets[] = {
 	"assert(not kubeque.results.stdout(JOB, 1))",
 	"local b <close> = kubeque.watch(JOB.born) assert(b:wait(0) == 'timeout')",
 	"assert(#kubeque.nodes.list('local') == 0 and not kubeque.nodes.stop('nosuch'))",
+	"assert(kubeque.submit{rows = 'each', each = {'a', 'b'}, words = {'echo', '{item}'}, dry_run = true,\n"
+	"  default_image = 'none', cluster = 'local', event = function() end}.n == 2)",
+	"local r, m, c = kubeque.submit{rows = 'one', words = {'echo'}, push = {'/nosuch'}, dry_run = true,\n"
+	"  default_image = 'none', cluster = 'local'} assert(not r and c == 'usage', m)",
+	"assert(kubeque.control.kill(JOB.born, '3') <= 1)",
+	"assert(kubeque.control.reset(JOB.born, {ranges = '3', states = {'killed'}}) <= 1)",
+	"assert(kubeque.control.drain('nosuch') == false)",
+	"assert(kubeque.machine())",
 	"assert(require('kubeque.fs') == kubeque.fs)",
 	"assert(kubeque.time.utc(kubeque.time.now()) and kubeque.time.log(0) and kubeque.time.id(0))",
 };
