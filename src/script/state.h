@@ -23,7 +23,7 @@ struct script {
 	lua_State *L;
 	size_t used;        /* bytes allocated now */
 	size_t cap;         /* more than this is "not enough memory"; 0: no cap */
-	int64_t deadline;   /* clock_mono_ns() after which the count hook raises; 0: none */
+	int64_t deadline;   /* CPU time in ns after which the sandbox raises; 0: none */
 	bool sandbox;       /* a policy's state: no kubeque table but the pure part */
 	struct session *session; /* NULL until the first use */
 };
