@@ -55,12 +55,12 @@ static int too_big(const struct plan *p, const struct row *row, const char *what
 
 	if (column.n)
 		return err_set(err, ERR_USAGE,
-			       "task %lld: %s has %zu bytes, more than %zu (column \"%s\"): write "
-			       "it to a file and pass that as an input file (-u)",
+			       "task %lld: %s has %zu bytes, more than %zu (column \"%s\"): pass it "
+			       "in an input file instead (-u)",
 			       (long long)row->number, what, n, most, column.p);
 	return err_set(err, ERR_USAGE,
-		       "task %lld: %s has %zu bytes, more than %zu: write it to a file and pass "
-		       "that as an input file (-u)",
+		       "task %lld: %s has %zu bytes, more than %zu: pass it in an input file "
+		       "instead (-u)",
 		       (long long)row->number, what, n, most);
 }
 
