@@ -74,11 +74,11 @@ def _(home):
 
 @test("the submitter's environment arrives, less what is left out; --env wins")
 def _(home):
-    env = {"MY_OWN": "whispered", "KUBEQUE_X": "1", "SSH_TTY": "1", "DISPLAY": ":0", "PASSED": "p"}
+    env = {"MY_OWN": "here", "UNSEEN": "whispered", "KUBEQUE_X": "1", "SSH_TTY": "1", "DISPLAY": ":0", "PASSED": "p"}
     result = home.kq("sub", "-n", "j", "--fetch", "o", "--env", "E=1", "--env", "E=2", "--env", "PASSED", "sh", "-c",
                      'echo "$MY_OWN $E $PASSED|$SSH_TTY$DISPLAY|$OLDPWD"; test "$PWD" = "$(pwd)" && env | grep -c ^KUBEQUE_', env=env)
     assert result.code in (0, 1), result
-    assert home.read("o/1/stdout.txt") == "whispered 2 p||\n0\n", home.read("o/1/stdout.txt")
+    assert home.read("o/1/stdout.txt") == "here 2 p||\n0\n", home.read("o/1/stdout.txt")
     result = home.kq("sub", "--no-wait", "--env", "NOT_SET_ANYWHERE", "true")
     assert result.code == 2 and "NOT_SET_ANYWHERE" in result.err, result
     result = home.kq("sub", "-n", "k", "--clean-env", "--fetch", "o2", "sh", "-c", "env | cut -d= -f1 | grep -v ^KQ_ | sort | tr '\\n' ' '", env=env)
