@@ -270,6 +270,12 @@ int64_t jobctx_timeout_ms(const struct jobctx *c, int class)
 	return c->root.common.timeout_ms;
 }
 
+bool jobctx_keep_work(const struct jobctx *c, int class)
+{
+	return c->root.common.keep_work ||
+	       (class >= 0 && class < c->n_classes && c->classes[class].keep_work);
+}
+
 int jobctx_retries(const struct jobctx *c, int class)
 {
 	int64_t n = c->root.common.retries;

@@ -71,6 +71,7 @@ int jobctx_results(struct jobctx *c, struct queue *q, struct err *err);
 
 int64_t jobctx_timeout_ms(const struct jobctx *c, int class);
 int jobctx_retries(const struct jobctx *c, int class);
+bool jobctx_keep_work(const struct jobctx *c, int class);
 /* JSON of a class into out. */
 void jobctx_class_json(const struct jobctx *c, int class, struct buf *out);
 

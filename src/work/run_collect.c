@@ -26,7 +26,7 @@ bool run_is_quick(const struct run *r, const struct run_env *e)
 {
 	struct stat st;
 
-	if (r->n_inputs || r->ctx->root.common.keep_work || !r->slot || r->slot->dir.fd < 0)
+	if (r->n_inputs || jobctx_keep_work(r->ctx, r->c.class) || !r->slot || r->slot->dir.fd < 0)
 		return false;
 	if (r->out_fd >= 0 && (fstat(r->out_fd, &st) < 0 || st.st_size > QUICK_STDOUT))
 		return false;
@@ -176,6 +176,7 @@ static int collect_outputs(struct run *r, struct err *err)
 	if (class >= 0 && class < r->ctx->n_classes &&
 	    r->ctx->classes[class].limits & RESOURCE_DISK)
 		s->disk_limit = r->need.disk;
+	s->keep_work = jobctx_keep_work(r->ctx, r->c.class);
 	switch (stage_collect(s, err)) {
 	case STAGE_OK:
 		return 0;
@@ -292,7 +293,7 @@ static int collect(struct run *r, const struct run_env *e, bool quick, struct er
 	     (r->slot && r->slot->dir.fd >= 0 &&
 	      disk_is_full(r, r->slot->dir.fd, outputs ? r->slot->stage.bytes : 0, err))))
 		return -1;
-	if (r->ctx->root.common.keep_work && r->slot && r->slot->dir.fd >= 0)
+	if (jobctx_keep_work(r->ctx, r->c.class) && r->slot && r->slot->dir.fd >= 0)
 		keep_work(r, e);
 	if (!r->out.success)
 		describe_failure(r);

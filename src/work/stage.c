@@ -268,7 +268,7 @@ static int move_file(struct stage *s, const struct candidate *c, struct err *err
 	if (ret < 0)
 		goto out;
 	/* a second name may lie anywhere: what is published must be nobody else's */
-	if (c->st.st_nlink > 1) {
+	if (c->st.st_nlink > 1 || s->keep_work) {
 		ret = copy_in(s, fd, &c->st, c->path, dst, err);
 		goto out;
 	}

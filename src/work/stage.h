@@ -51,6 +51,7 @@ struct stage {
 	const struct stage_input *inputs; /* sorted by dst */
 	size_t n_inputs;
 	bool link_inputs;
+	bool keep_work;                   /* outputs are copied: the work directory stays as it is */
 	int64_t disk_limit;               /* bytes; 0: none */
 	/* out */
 	struct arena arena;               /* holds the texts */
