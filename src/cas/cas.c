@@ -245,13 +245,13 @@ int cas_pin(struct cas *c, const char *list, struct err *err)
 	return store_put(c->store, key, &src, err) < 0 ? -1 : 0;
 }
 
-struct pin_list {
+struct key_list {
 	struct buf keys; /* NUL-separated */
 };
 
-static int note_pin(void *ctx, const char *key, const struct store_stat *st UNUSED)
+static int note_key(void *ctx, const char *key, const struct store_stat *st UNUSED)
 {
-	struct pin_list *l = ctx;
+	struct key_list *l = ctx;
 
 	buf_add(&l->keys, key, strlen(key) + 1);
 	return 0;
@@ -259,12 +259,53 @@ static int note_pin(void *ctx, const char *key, const struct store_stat *st UNUS
 
 int cas_unpin_all(struct cas *c, struct err *err)
 {
-	struct pin_list l = { BUF_INIT };
-	int ret = store_list(c->store, PINS, note_pin, &l, err);
+	struct key_list l = { BUF_INIT };
+	int ret = store_list(c->store, PINS, note_key, &l, err);
 
 	for (size_t i = 0; ret == 0 && i < l.keys.n; i += strlen(l.keys.p + i) + 1)
 		if (store_remove(c->store, l.keys.p + i, NULL, err) < 0)
 			ret = -1;
+	buf_release(&l.keys);
+	return ret;
+}
+
+/* ---- queues ----------------------------------------------------------------------------- */
+
+#define QUEUES ".queues/"
+enum { HOME_MAX = 16 * 1024 };
+
+int cas_register(struct cas *c, const char *uuid, const char *home, struct err *err)
+{
+	struct store_source src = { .p = home, .n = strlen(home), .fd = -1 };
+	char *key = xasprintf(QUEUES "%s", uuid);
+	struct store_stat st;
+	int ret = store_stat(c->store, key, &st, err);
+
+	if (ret == 0)
+		ret = store_put(c->store, key, &src, err);
+	free(key);
+	return ret < 0 ? -1 : 0;
+}
+
+int cas_other_queue(struct cas *c, const char *uuid, const char *home, char **other,
+		    struct err *err)
+{
+	struct key_list l = { BUF_INIT };
+	struct buf text = BUF_INIT;
+	int ret = store_list(c->store, QUEUES, note_key, &l, err);
+
+	*other = NULL;
+	for (size_t i = 0; ret == 0 && !*other && i < l.keys.n; i += strlen(l.keys.p + i) + 1) {
+		const char *key = l.keys.p + i;
+
+		if (strcmp(key + sizeof(QUEUES) - 1, uuid) == 0)
+			continue;
+		buf_clear(&text);
+		ret = store_get(c->store, key, HOME_MAX, &text, err) < 0 ? -1 : 0;
+		if (ret == 0 && strcmp(text.p, home) != 0)
+			*other = xstrdup(text.p);
+	}
+	buf_release(&text);
 	buf_release(&l.keys);
 	return ret;
 }

@@ -66,6 +66,14 @@ int cas_get(struct cas *c, const char *hex, size_t limit, struct buf *out, struc
 int cas_get_file(struct cas *c, const char *hex, int dirfd, const char *path, unsigned mode,
 		 bool verify, struct err *err);
 
+/* Says that a queue (uuid, and the home directory it belongs to) refers to this CAS. Cheap when it
+ * is known. */
+int cas_register(struct cas *c, const char *uuid, const char *home, struct err *err);
+/* *home (caller frees) of another queue that refers to this CAS, NULL: there is none. One that had
+ * our own home is an earlier queue of ours and does not count. */
+int cas_other_queue(struct cas *c, const char *uuid, const char *home, char **other,
+		    struct err *err);
+
 /* Renews the pin of a list of inputs: 1 all it names is there for CAS_TRUST_MS, 0 not pinned. */
 int cas_pin_renew(struct cas *c, const char *list, struct err *err);
 /* Makes the pin. Precondition: see above. */

@@ -9,6 +9,7 @@
 #include <lua.h>
 
 #define LIBS(X) \
+	X(clean) \
 	X(consume) \
 	X(control) \
 	X(fetch) \
