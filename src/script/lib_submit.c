@@ -302,6 +302,9 @@ static int open_target(lua_State *L, struct submit_call *c, struct err *err)
 	c->cas = cas_open_dir(session->cas, session->create && !c->spec.dry_run, err);
 	if (!c->cas && !(c->spec.dry_run && err->code == ERR_NOT_FOUND))
 		return -1;
+	if (c->cas && !c->spec.dry_run &&
+	    cas_register(c->cas, queue_uuid(t->queue), session->home, err) < 0)
+		return -1;
 	t->cas = c->cas;
 	c->spec.prefix = session->prefix;
 	if (!c->spec.cluster)

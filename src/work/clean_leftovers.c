@@ -8,6 +8,7 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "cas/cas.h"
 #include "sys/file.h"
@@ -15,7 +16,6 @@
 #include "sys/signals.h"
 #include "work/clean_internal.h"
 #include "work/control.h"
-#include "work/jobctx.h"
 #include "work/reaper.h"
 #include "work/results.h"
 #include "work/settle.h"
@@ -145,16 +145,18 @@ static int clean_nodes(const struct clean *c, struct err *err)
 
 /* ---- jobs ------------------------------------------------------------------------------- */
 
+struct staged {
+	int64_t n, k;
+};
 struct stages {
-	VEC(struct { int64_t n, k; }) v;
+	VEC(struct staged) v;
 };
 
 static int note_stage(void *ctx, int64_t n, int64_t k)
 {
 	struct stages *s = ctx;
 
-	vec_push(&s->v)->n = n;
-	s->v.p[s->v.n - 1].k = k;
+	*vec_push(&s->v) = (struct staged){ n, k };
 	return 0;
 }
 
@@ -164,7 +166,6 @@ static int settle_job(const struct clean *c, const struct job *j, struct err *er
 	const struct results_id id = { queue_uuid(c->queue), j->born, j->id };
 	char *dir = clean_job_info(j, "results");
 	struct results *r = NULL;
-	struct jobctx *ctx = NULL;
 	struct stages stages = { 0 };
 	int ret = 0;
 
@@ -172,14 +173,11 @@ static int settle_job(const struct clean *c, const struct job *j, struct err *er
 		ret = results_find(dir, &id, &r, err);
 	if (ret > 0)
 		ret = results_staged(r, note_stage, &stages, err);
-	if (ret == 0 && stages.v.n)
-		ret = jobctx_load(c->queue, c->home, j->born, JOBCTX_SETTLE, &ctx, err);
-	for (size_t i = 0; ret >= 0 && ctx && i < stages.v.n; i++) {
-		ret = settle_stage(c->queue, ctx, stages.v.p[i].n, stages.v.p[i].k, err);
+	for (size_t i = 0; ret >= 0 && i < stages.v.n; i++) {
+		ret = settle_stage(c->queue, r, j->born, stages.v.p[i].n, stages.v.p[i].k, err);
 		if (ret >= 0)
 			ret = signals_check(err);
 	}
-	jobctx_unref(ctx);
 	results_close(r);
 	vec_release(&stages.v);
 	free(dir);

@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 #include "base/id.h"
+#include "base/map.h"
 #include "sys/file.h"
 #include "work/clean_internal.h"
 
