@@ -89,8 +89,10 @@ static int name_fault(const char *name, const char *amount, struct err *err)
 				       name, builtin[i].name, amount);
 	if (units_memory(amount, &bytes, err) < 0)
 		return err_prefix(err, "resource %s", name);
-	return err_set(err, ERR_USAGE, "resource %s: \"%.60s\" has a unit, and a named resource is a "
-		       "plain number", name, amount);
+	return err_set(err, ERR_USAGE,
+		       "resource %s: \"%.60s\" has a unit, and a named resource is a plain "
+		       "number",
+		       name, amount);
 }
 
 int resources_set(struct resources *r, const char *name, const char *amount, unsigned *given,
@@ -104,7 +106,8 @@ int resources_set(struct resources *r, const char *name, const char *amount, uns
 			       "\"%.60s\" is no name of a resource: write NAME=AMOUNT, the name in "
 			       "letters, digits, _ - and .", name);
 	if (!*amount)
-		return err_set(err, ERR_USAGE, "resource %s has no amount: write %s=AMOUNT", name, name);
+		return err_set(err, ERR_USAGE, "resource %s has no amount: write %s=AMOUNT", name,
+			       name);
 	if (field == &r->memory || field == &r->disk) {
 		if (units_memory(amount, &v, err) < 0)
 			return err_prefix(err, "resource %s", name);
@@ -114,8 +117,8 @@ int resources_set(struct resources *r, const char *name, const char *amount, uns
 	}
 	if (field == &r->gpu) {
 		if (v % 1000)
-			return err_set(err, ERR_USAGE, "resource gpu: \"%.60s\" is not a whole number",
-				       amount);
+			return err_set(err, ERR_USAGE,
+				       "resource gpu: \"%.60s\" is not a whole number", amount);
 		v /= 1000;
 	}
 	if (!field)
@@ -147,11 +150,12 @@ int resources_parse(const char *text, struct resources *r, unsigned *given, stru
 
 		if (p[n] != '=' || n >= sizeof(name) || len - n - 1 >= sizeof(amount))
 			return err_set(err, ERR_USAGE,
-				       "resources \"%.80s\": \"%.*s\" is not NAME=AMOUNT (cpu=1,memory=2G)",
+				       "resources \"%.80s\": \"%.*s\" is not NAME=AMOUNT "
+				       "(cpu=1,memory=2G)",
 				       text, (int)MIN(len, 60), p);
 		if (named_before(text, p, n))
-			return err_set(err, ERR_USAGE, "resources \"%.80s\": %.*s is given twice", text,
-				       (int)n, p);
+			return err_set(err, ERR_USAGE, "resources \"%.80s\": %.*s is given twice",
+				       text, (int)n, p);
 		snprintf(name, sizeof(name), "%.*s", (int)n, p);
 		snprintf(amount, sizeof(amount), "%.*s", (int)(len - n - 1), p + n + 1);
 		if (resources_set(r, name, amount, given, err) < 0)
@@ -188,7 +192,8 @@ size_t resources_count(const struct resources *need, const struct resources *hav
 	max = fit_one(need->gpu, have->gpu, max);
 	max = fit_one(need->disk, have->disk, max);
 	for (size_t i = 0; max && i < need->n_named; i++)
-		max = fit_one(need->named[i].milli, resources_named(have, need->named[i].name), max);
+		max = fit_one(need->named[i].milli, resources_named(have, need->named[i].name),
+			      max);
 	return max;
 }
 
@@ -269,15 +274,15 @@ static const char *nearest(const struct resources *have, const char *name)
 	return best;
 }
 
-static int too_large(const char *name, int64_t need, int64_t have, void (*add)(struct buf *, int64_t),
-		     struct err *err)
+static int too_large(const char *name, int64_t need, int64_t have,
+		     void (*add)(struct buf *, int64_t), struct err *err)
 {
 	struct buf a = BUF_INIT, b = BUF_INIT;
 
 	add(&a, need);
 	add(&b, have);
-	err_set(err, ERR_USAGE, "%s=%s is more than any node can have (the largest has %s=%s)", name,
-		a.p, name, b.p);
+	err_set(err, ERR_USAGE, "%s=%s is more than any node can have (the largest has %s=%s)",
+		name, a.p, name, b.p);
 	buf_release(&a);
 	buf_release(&b);
 	return -1;
@@ -304,9 +309,10 @@ int resources_possible(const struct resources *need, const struct resources *hav
 					 units_add_milli, err);
 		near = nearest(have, n->name);
 		return err_set(err, ERR_USAGE,
-			       "no node has or can have the resource %s%s%s%s: nodes declare theirs with "
-			       "node_resources=%s=N", n->name, near ? " (did you mean " : "",
-			       near ? near : "", near ? "?)" : "", n->name);
+			       "no node has or can have the resource %s%s%s%s: nodes declare "
+			       "theirs with node_resources=%s=N",
+			       n->name, near ? " (did you mean " : "", near ? near : "",
+			       near ? "?)" : "", n->name);
 	}
 	return 0;
 }
@@ -322,8 +328,8 @@ static bool named_within(const struct resources *a, const struct resources *b)
 
 bool resources_equal(const struct resources *a, const struct resources *b)
 {
-	return a->cpu == b->cpu && a->memory == b->memory && a->gpu == b->gpu && a->disk == b->disk &&
-	       named_within(a, b) && named_within(b, a);
+	return a->cpu == b->cpu && a->memory == b->memory && a->gpu == b->gpu &&
+	       a->disk == b->disk && named_within(a, b) && named_within(b, a);
 }
 
 bool class_equal(const struct class *a, const struct class *b)

@@ -2,8 +2,8 @@
 #define MODEL_CLASS_H
 /*
  * Resources and resource classes. Amounts are integers (thousandths of a CPU or of a named
- * resource, whole GPUs, bytes), so that adding and subtracting is exact. Structs are plain values: copy them by
- * assignment, nothing to release.
+ * resource, whole GPUs, bytes), so that adding and subtracting is exact. Structs are plain values:
+ * copy them by assignment, nothing to release.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,8 +55,8 @@ struct class {
 void class_init(struct class *c);
 
 /* Lays "cpu=1,memory=2G,licence=1" over *r: what is named is set, the rest stays. Units as in
- * model/units.h. The built-in ones that were named are added to *given (may be NULL). A name given twice in one text,
- * an unknown form, a negative or empty amount is ERR_USAGE. */
+ * model/units.h. The built-in ones that were named are added to *given (may be NULL). A name given
+ * twice in one text, an unknown form, a negative or empty amount is ERR_USAGE. */
 int resources_parse(const char *text, struct resources *r, unsigned *given, struct err *err);
 /* One of them: name and amount as text. */
 int resources_set(struct resources *r, const char *name, const char *amount, unsigned *given,
@@ -79,8 +79,8 @@ void resources_max(struct resources *have, const struct resources *other);
 int resources_possible(const struct resources *need, const struct resources *have, struct err *err);
 bool resources_equal(const struct resources *a, const struct resources *b);
 
-/* {"cpu":1,"memory":0,"gpu":..,"disk":..,"licence":1}: canonical, keys in this order then sorted, zeros other than
- * cpu and memory left out. Also the form of node.cap. */
+/* {"cpu":1,"memory":0,"gpu":..,"disk":..,"licence":1}: canonical, keys in this order then sorted,
+ * zeros other than cpu and memory left out. Also the form of node.cap. */
 void resources_add_json(struct buf *out, const struct resources *r);
 /* "cpu=1,memory=2G,licence=1", for people; reads back to the same. */
 void resources_add_text(struct buf *out, const struct resources *r);

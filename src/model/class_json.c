@@ -207,7 +207,8 @@ static int class_key(const char *key, json_t *v, struct class *c, struct err *er
 		return err_set(err, ERR_USAGE, "class: unknown key %.60s", key);
 	if (!json_is_string(v) || json_string_length(v) >= CLASS_IMAGE_SIZE ||
 	    json_string_length(v) != strlen(json_string_value(v)))
-		return err_set(err, ERR_USAGE, "image: not a text below %d bytes", CLASS_IMAGE_SIZE);
+		return err_set(err, ERR_USAGE, "image: not a text below %d bytes",
+			       CLASS_IMAGE_SIZE);
 	snprintf(c->image, sizeof(c->image), "%s", json_string_value(v));
 	return 0;
 }
@@ -244,7 +245,8 @@ int classes_parse_json(const char *text, struct class *out, size_t max, struct e
 	if (!root)
 		return -1;
 	if (!json_is_array(root) || json_array_size(root) > CLASSES_PARSE_MAX) {
-		err_set(err, ERR_USAGE, "classes: not a JSON list of at most %d", CLASSES_PARSE_MAX);
+		err_set(err, ERR_USAGE, "classes: not a JSON list of at most %d",
+			CLASSES_PARSE_MAX);
 		goto out;
 	}
 	json_array_foreach(root, i, v) {

@@ -24,7 +24,8 @@ static int compile_word(struct command_word *w, const char *text, const struct c
 	w->kind = *file ? WORD_FILE : WORD_TEXT;
 	if (*file && !word.n)
 		return err_set(err, ERR_USAGE,
-			       "the word ^ names no file (to pass a word that begins with ^, write ^^)");
+			       "the word ^ names no file (to pass a word that begins with ^, write "
+			       "^^)");
 	return template_compile(&w->t, word, TEMPLATE_TEXT, columns, err);
 }
 
@@ -91,8 +92,9 @@ bool command_expand_line(const struct command *c, const struct str *row, struct 
 
 	if (c->maybe_plain) {
 		for (size_t i = 0; i < t->n; i++)
-			buf_addstr(out, t->piece[i].column == TEMPLATE_LITERAL ? t->piece[i].text
-									       : row[t->piece[i].column]);
+			buf_addstr(out, t->piece[i].column == TEMPLATE_LITERAL
+						? t->piece[i].text
+						: row[t->piece[i].column]);
 		if (shell_is_plain((struct str){ out->p + begin, out->n - begin }))
 			return true;
 		out->n = begin;
@@ -140,7 +142,8 @@ static char *param_name(struct str column)
 	buf_adds(&b, "KQ_PARAM_");
 	for (size_t i = 0; i < column.n; i += k) {
 		char c = column.p[i];
-		bool keep = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+		bool keep =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 
 		buf_addch(&b, keep ? c : '_');
 		k = utf8_len(column.p + i, column.n - i);

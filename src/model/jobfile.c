@@ -127,7 +127,8 @@ static int parameter_key(struct jobfile_reader *r, void *ctx, const char *key, j
 	if (!*key)
 		return jobfile_fault(r, "a parameter needs a name");
 	if (str_starts(key, "kq_"))
-		return jobfile_fault(r, "names of parameters that begin with kq_ are kubeque's own");
+		return jobfile_fault(r, "names of parameters that begin with kq_ are kubeque's "
+					"own");
 	if (!map_get(&r->columns, key)) {
 		map_set(&r->columns, key, r);
 		*vec_push(&r->column) = pair->name;
@@ -251,7 +252,9 @@ static int top_key(struct jobfile_reader *r, void *ctx, const char *key, json_t 
 	if (strcmp(key, "image") == 0) {
 		if (jobfile_text(r, v, &c->image) < 0)
 			return -1;
-		return c->image.n && c->image.n < CLASS_IMAGE_SIZE ? 0 : jobfile_fault(r, "no name of an image");
+		if (!c->image.n || c->image.n >= CLASS_IMAGE_SIZE)
+			return jobfile_fault(r, "no name of an image");
+		return 0;
 	}
 	if (strcmp(key, "resources") == 0) {
 		if (jobfile_resources(r, v, &c->resources, &r->j->given) < 0)
@@ -286,7 +289,9 @@ static int read_all(struct jobfile_reader *r, json_t *root)
 
 int jobfile_parse(const char *name, struct str text, struct jobfile *out, struct err *err)
 {
-	struct jobfile_reader r = { .j = out, .name = name, .path = BUF_INIT, .columns = MAP_INIT, .err = err };
+	struct jobfile_reader r = {
+		.j = out, .name = name, .path = BUF_INIT, .columns = MAP_INIT, .err = err
+	};
 	json_error_t je;
 	json_t *root;
 	int ret = -1;

@@ -142,7 +142,8 @@ int jobfile_duration(struct jobfile_reader *r, const json_t *v, int64_t *ms)
 	char text[64];
 	struct err err = ERR_INIT;
 
-	if (jobfile_want(r, v, json_is_number(v) || json_is_string(v), "seconds or a text such as \"5m\"") < 0)
+	if (jobfile_want(r, v, json_is_number(v) || json_is_string(v),
+			 "seconds or a text such as \"5m\"") < 0)
 		return -1;
 	if (json_is_string(v))
 		snprintf(text, sizeof(text), "%.60s", json_string_value(v));
@@ -155,7 +156,8 @@ int jobfile_duration(struct jobfile_reader *r, const json_t *v, int64_t *ms)
 
 int jobfile_count(struct jobfile_reader *r, const json_t *v, int64_t *out)
 {
-	if (jobfile_want(r, v, json_is_integer(v) && json_integer_value(v) >= 0, "a whole number from 0") < 0)
+	if (jobfile_want(r, v, json_is_integer(v) && json_integer_value(v) >= 0,
+			 "a whole number from 0") < 0)
 		return -1;
 	*out = json_integer_value(v);
 	return 0;
@@ -198,7 +200,8 @@ int jobfile_env(struct jobfile_reader *r, json_t *v, struct pairs *out)
 
 		p->name = (struct str){ arena_strdup(&r->j->arena, key), strlen(key) };
 		if (!env_name_valid(p->name))
-			return jobfile_fault(r, "a name of a variable holds only letters, digits and _");
+			return jobfile_fault(r, "a name of a variable holds only letters, digits "
+						"and _");
 		if (str_starts(key, "KQ_"))
 			return jobfile_fault(r, "variables that begin with KQ_ are kubeque's own");
 		if (jobfile_text(r, item, &p->value) < 0)
@@ -242,8 +245,8 @@ int jobfile_unknown(struct jobfile_reader *r, const char *key, const char *const
 			distance = str_distance(key, *known);
 			near = *known;
 		}
-	return jobfile_fault(r, "unknown key%s%s%s", near ? " (did you mean \"" : "", near ? near : "",
-		     near ? "\"?)" : "");
+	return jobfile_fault(r, "unknown key%s%s%s", near ? " (did you mean \"" : "",
+			     near ? near : "", near ? "\"?)" : "");
 }
 
 int jobfile_each(struct jobfile_reader *r, json_t *v, jobfile_key_fn take, void *ctx)

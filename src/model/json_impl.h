@@ -15,7 +15,8 @@ void limits_add_json(struct buf *out, unsigned limits);
 int json_take_str(struct arena *a, const char *key, const json_t *v, struct str *out,
 		  struct err *err);
 int json_take_strs(struct arena *a, const char *key, json_t *v, struct strs *out, struct err *err);
-int json_take_pairs(struct arena *a, const char *key, json_t *v, struct pairs *out, struct err *err);
+int json_take_pairs(struct arena *a, const char *key, json_t *v, struct pairs *out,
+		    struct err *err);
 int json_take_int(const char *key, const json_t *v, int64_t lo, int64_t hi, int64_t *out,
 		  struct err *err);
 int json_take_bool(const char *key, const json_t *v, bool *out, struct err *err);

@@ -176,10 +176,12 @@ int input_from_json(struct arena *a, json_t *v, struct input *in, struct err *er
 		if (input_key(a, key, item, in, err) < 0)
 			return -1;
 	if (!path_is_destination(in->dst))
-		return err_set(err, ERR_IO, "destination \"%.200s\" does not lie in the work directory",
+		return err_set(err, ERR_IO,
+			       "destination \"%.200s\" does not lie in the work directory",
 			       in->dst.p ? in->dst.p : "");
 	if (in->url.n ? in->sha256.n || !path_is_url(in->url) : !is_sha256(in->sha256))
-		return err_set(err, ERR_IO, "input \"%.200s\" has neither a sha256 nor a url", in->dst.p);
+		return err_set(err, ERR_IO, "input \"%.200s\" has neither a sha256 nor a url",
+			       in->dst.p);
 	return 0;
 }
 
@@ -214,11 +216,13 @@ static int take_cd(struct arena *a, json_t *v, struct str *out, struct err *err)
 	if (json_take_str(a, "cd", v, out, err) < 0)
 		return -1;
 	if (out->n && !path_is_destination(*out))
-		return err_set(err, ERR_IO, "cd: \"%.200s\" does not lie in the work directory", out->p);
+		return err_set(err, ERR_IO, "cd: \"%.200s\" does not lie in the work directory",
+			       out->p);
 	return 0;
 }
 
-static int task_key(struct arena *a, const char *key, json_t *v, struct task_spec *t, struct err *err)
+static int task_key(struct arena *a, const char *key, json_t *v, struct task_spec *t,
+		    struct err *err)
 {
 	bool shell;
 
@@ -340,12 +344,14 @@ static int too_big(const struct task_spec *t, int64_t n, const char *what, size_
 			big = &t->parameters.p[i];
 	if (big && big->value.n > most / 4)
 		return err_set(err, ERR_USAGE,
-			       "task %lld: %s is %zu bytes long, at most %zu are possible (column \"%.100s\" "
-			       "holds %zu): put the value into a file and pass that as an input",
+			       "task %lld: %s is %zu bytes long, at most %zu are possible (column "
+			       "\"%.100s\" holds %zu): put the value into a file and pass that as an "
+			       "input",
 			       (long long)n, what, size, most, big->name.p, big->value.n);
 	return err_set(err, ERR_USAGE,
-		       "task %lld: %s is %zu bytes long, at most %zu are possible: put it into a file and "
-		       "pass that as an input", (long long)n, what, size, most);
+		       "task %lld: %s is %zu bytes long, at most %zu are possible: put it into a "
+		       "file and pass that as an input",
+		       (long long)n, what, size, most);
 }
 
 static int add_env(const struct task_spec *t, const struct pairs *env, int64_t n, size_t *sum,
@@ -374,7 +380,8 @@ int task_spec_check_size(const struct task_spec *t, const struct common *c, int6
 		return too_big(t, n, "the command line", t->command.n, COMMAND_WORD_MAX, err);
 	for (size_t i = 0; i < t->argv.n; i++) {
 		if (t->argv.p[i].n > COMMAND_WORD_MAX)
-			return too_big(t, n, "a word of the command", t->argv.p[i].n, COMMAND_WORD_MAX, err);
+			return too_big(t, n, "a word of the command", t->argv.p[i].n,
+				       COMMAND_WORD_MAX, err);
 		sum += t->argv.p[i].n + 1;
 	}
 	for (size_t i = 0; i < t->parameters.n; i++) { /* those that go into the environment */

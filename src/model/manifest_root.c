@@ -139,7 +139,8 @@ static int take_cd(struct arena *a, json_t *v, struct common *c, struct err *err
 	if (json_take_str(a, "cd", v, &c->cd, err) < 0)
 		return -1;
 	if (c->cd.n && !path_is_destination(c->cd))
-		return err_set(err, ERR_IO, "cd: \"%.200s\" does not lie in the work directory", c->cd.p);
+		return err_set(err, ERR_IO, "cd: \"%.200s\" does not lie in the work directory",
+			       c->cd.p);
 	return 0;
 }
 

@@ -57,7 +57,8 @@ int params_more(struct params *p, struct err *err)
 	if (p->end + 1 >= p->cap) {
 		if (p->cap >= PARAMS_ROW_MAX)
 			return params_fault(p, p->line, p->row + 1, err,
-					    "the row is larger than %d MiB (is a quote not closed?)",
+					    "the row is larger than %d MiB (is a quote not "
+					    "closed?)",
 					    PARAMS_ROW_MAX >> 20);
 		p->cap = p->cap ? p->cap * 2 : PARAMS_WINDOW;
 		p->window = xrealloc(p->window, p->cap);
@@ -88,7 +89,8 @@ int params_fault(const struct params *p, int64_t line, int64_t row, struct err *
 	va_end(ap);
 	if (row > 0)
 		snprintf(where, sizeof(where), " (row %lld)", (long long)row);
-	return err_set(err, ERR_USAGE, "%s, line %lld%s: %s", p->o.name, (long long)line, where, text);
+	return err_set(err, ERR_USAGE, "%s, line %lld%s: %s", p->o.name, (long long)line, where,
+		       text);
 }
 
 static bool has_high_bit(const char *s, size_t n)
@@ -145,7 +147,8 @@ static int check_encoding(struct params *p, struct err *err)
 	else if (n >= 4 && ((!s[0] && s[1] && !s[2] && s[3]) || (s[0] && !s[1] && s[2] && !s[3])))
 		name = "UTF-16";
 	if (name)
-		return err_set(err, ERR_USAGE, "%s is %s, not UTF-8: save it as UTF-8 (iconv -f %s -t UTF-8)",
+		return err_set(err, ERR_USAGE,
+			       "%s is %s, not UTF-8: save it as UTF-8 (iconv -f %s -t UTF-8)",
 			       p->o.name, name, name);
 	return 0;
 }
@@ -156,16 +159,18 @@ static int check_names(const struct params *p, struct err *err)
 		struct str s = p->field[i];
 
 		if (!s.n)
-			return params_fault(p, p->row_line, 0, err, "column %zu has an empty name", i + 1);
+			return params_fault(p, p->row_line, 0, err, "column %zu has an empty name",
+					    i + 1);
 		if (s.n >= 3 && memcmp(s.p, "kq_", 3) == 0)
 			return params_fault(p, p->row_line, 0, err,
-					    "column \"%.*s\": names that begin with kq_ are kubeque's own",
+					    "column \"%.*s\": names that begin with kq_ are "
+					    "kubeque's own",
 					    (int)MIN(s.n, 100), s.p);
 		for (size_t k = 0; k < i; k++)
 			if (p->field[k].n == s.n && memcmp(p->field[k].p, s.p, s.n) == 0)
 				return params_fault(p, p->row_line, 0, err,
-						    "columns %zu and %zu are both named \"%.*s\"", k + 1,
-						    i + 1, (int)MIN(s.n, 100), s.p);
+						    "columns %zu and %zu are both named \"%.*s\"",
+						    k + 1, i + 1, (int)MIN(s.n, 100), s.p);
 	}
 	return 0;
 }
@@ -178,11 +183,13 @@ static int check_separator(const struct params *p, struct err *err)
 		return 0; /* quoted: it is meant so */
 	if (memchr(p->field[0].p, ';', p->field[0].n))
 		return params_fault(p, p->row_line, 0, err,
-				    "the header has one column and it holds \";\": the separator seems to be "
+				    "the header has one column and it holds \";\": the separator "
+				    "seems to be "
 				    "\";\" where a comma is needed");
 	if (memchr(p->field[0].p, '\t', p->field[0].n))
 		return params_fault(p, p->row_line, 0, err,
-				    "the header has one column and it holds a tab: the separator seems to be "
+				    "the header has one column and it holds a tab: the separator "
+				    "seems to be "
 				    "the tab (then use --params-format tsv)");
 	return 0;
 }

@@ -50,8 +50,8 @@ void params_close(struct params *p);
 
 /* Valid until params_close. Of PARAMS_COMMANDS: no columns, and row[0] is the line. */
 const struct columns *params_columns(const struct params *p);
-/* The next selected row: 1 with *row (one text a column, each followed by a NUL that it does not count),
- * 0 at the end, -1. "No rows" and a selected row that does not exist are errors. */
+/* The next selected row: 1 with *row (one text a column, each followed by a NUL that it does not
+ * count), 0 at the end, -1. "No rows" and a selected row that does not exist are errors. */
 int params_next(struct params *p, const struct str **row, struct err *err);
 /* Number of the row returned last, from 1, counting the rows that were not selected. */
 int64_t params_row(const struct params *p);

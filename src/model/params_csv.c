@@ -13,10 +13,15 @@ struct cursor {
 	bool escaped; /* some field holds a doubled quote */
 };
 
-/* Text of a field with doubled quotes is marked by its opening quote, which precedes it. */
-static void unescape(struct str *f)
+/* The same place, to be written to. */
+static char *in_window(const struct params *p, const char *at)
 {
-	char *base = (char *)(uintptr_t)f->p;
+	return p->window + (at - p->window);
+}
+
+/* Text of a field with doubled quotes is marked by its opening quote, which precedes it. */
+static void unescape(char *base, struct str *f)
+{
 	size_t n = 0;
 
 	for (size_t i = 0; i < f->n; i++) {
@@ -56,7 +61,8 @@ static enum split quoted_field(struct params *p, struct cursor *c, struct err *e
 		if (!q && !p->eof)
 			return SPLIT_MORE;
 		if (!q) {
-			params_fault(p, p->line + count_lines(p->window + p->begin, open), row_number(p), err,
+			params_fault(p, p->line + count_lines(p->window + p->begin, open),
+				     row_number(p), err,
 				     "the quote that opens here is never closed");
 			return SPLIT_FAIL;
 		}
@@ -113,8 +119,8 @@ static int check_width(const struct params *p, struct err *err)
 {
 	if (p->columns.n && p->n != p->columns.n)
 		return params_fault(p, p->line, p->row + 1, err,
-				    "%zu field%s, but the header has %zu", p->n, p->n == 1 ? "" : "s",
-				    p->columns.n);
+				    "%zu field%s, but the header has %zu", p->n,
+				    p->n == 1 ? "" : "s", p->columns.n);
 	return 0;
 }
 
@@ -150,7 +156,8 @@ enum split params_split_csv(struct params *p, struct err *err)
 	c.end = p->window + p->end;
 	p->n = 0;
 	for (;;) {
-		enum split s = *c.p == '"' && c.p < c.end ? quoted_field(p, &c, err) : bare_field(p, &c);
+		enum split s =
+			*c.p == '"' && c.p < c.end ? quoted_field(p, &c, err) : bare_field(p, &c);
 
 		if (s != SPLIT_ROW)
 			return s;
@@ -174,9 +181,9 @@ enum split params_split_csv(struct params *p, struct err *err)
 	if (c.escaped)
 		for (size_t i = 0; i < p->n; i++)
 			if (p->field[i].p > begin && p->field[i].p[-1] == '"')
-				unescape(&p->field[i]);
+				unescape(in_window(p, p->field[i].p), &p->field[i]);
 	for (size_t i = 0; i < p->n; i++)
-		((char *)(uintptr_t)p->field[i].p)[p->field[i].n] = '\0';
+		in_window(p, p->field[i].p)[p->field[i].n] = '\0';
 	return SPLIT_ROW;
 }
 
@@ -214,7 +221,7 @@ enum split params_split_tsv(struct params *p, struct err *err)
 
 	if (s != SPLIT_ROW)
 		return s;
-	at = (char *)(uintptr_t)line.p;
+	at = in_window(p, line.p);
 	end = at + line.n;
 	p->n = 0;
 	for (;;) {
@@ -241,7 +248,8 @@ enum split params_split_line(struct params *p, struct err *err)
 
 	do
 		s = take_line(p, &line, err);
-	while (s == SPLIT_ROW && p->o.format == PARAMS_COMMANDS && !line.p[strspn(line.p, " \t\r")]);
+	while (s == SPLIT_ROW && p->o.format == PARAMS_COMMANDS &&
+	       !line.p[strspn(line.p, " \t\r")]);
 	if (s != SPLIT_ROW)
 		return s;
 	p->n = 0;

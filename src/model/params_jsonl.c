@@ -54,7 +54,8 @@ static int unknown_key(const struct params *p, struct str key, struct err *err)
 
 	columns_add_list(&list, &p->columns);
 	params_fault(p, p->row_line, p->row + 1, err,
-		     "the key \"%.*s\" is not in the first line, whose keys are the columns: %.1000s",
+		     "the key \"%.*s\" is not in the first line, whose keys are the columns: "
+		     "%.1000s",
 		     (int)MIN(key.n, 100), key.p, list.p);
 	buf_release(&list);
 	return -1;
@@ -65,7 +66,8 @@ static int column_of(const struct params *p, struct str key, size_t hint, size_t
 	for (size_t k = 0; k < p->columns.n; k++) {
 		size_t i = (hint + k) % p->columns.n;
 
-		if (p->columns.name[i].n == key.n && memcmp(p->columns.name[i].p, key.p, key.n) == 0) {
+		if (p->columns.name[i].n == key.n &&
+		    memcmp(p->columns.name[i].p, key.p, key.n) == 0) {
 			*out = i;
 			return 0;
 		}
@@ -74,15 +76,17 @@ static int column_of(const struct params *p, struct str key, size_t hint, size_t
 }
 
 /* Values of `object`, whose text is `line`, in the order of the columns. */
-static int take_values(struct params *p, json_t *object, const char *line, struct err *err)
+static int take_values(struct params *p, json_t *object, struct str line, struct err *err)
 {
-	const char *at = skip_blank(line) + 1; /* behind the { */
+	const char *at = skip_blank(line.p) + 1, *base; /* behind the { */
 	size_t i = 0, column = 0;
 
 	p->n = 0;
 	for (size_t k = 0; k < p->columns.n; k++)
 		params_field(p, NULL);
 	buf_clear(&p->values);
+	buf_grow(&p->values, line.n + p->columns.n); /* decoding adds nothing: it will not move */
+	base = p->values.p;
 	for (void *it = json_object_iter(object); it; it = json_object_iter_next(object, it), i++) {
 		const json_t *v = json_object_iter_value(it);
 		size_t begin = p->values.n;
@@ -95,17 +99,16 @@ static int take_values(struct params *p, json_t *object, const char *line, struc
 			buf_add(&p->values, json_string_value(v), json_string_length(v));
 		at = compact(at, json_is_string(v) || json_is_null(v) ? NULL : &p->values);
 		at++; /* the , or } */
-		/* an offset for now: the buffer may still move */
-		p->field[column] = (struct str){ (const char *)(uintptr_t)(begin + 1), p->values.n - begin };
+		p->field[column] = (struct str){ p->values.p + begin, p->values.n - begin };
 		buf_addch(&p->values, '\0');
 	}
-	for (size_t k = 0; k < p->columns.n; k++) {
+	assert(p->values.p == base);
+	for (size_t k = 0; k < p->columns.n; k++)
 		if (!p->field[k].p)
 			return params_fault(p, p->row_line, p->row + 1, err,
 					    "the key \"%.*s\" of the first line is missing",
-					    (int)MIN(p->columns.name[k].n, 100), p->columns.name[k].p);
-		p->field[k].p = p->values.p + ((uintptr_t)p->field[k].p - 1);
-	}
+					    (int)MIN(p->columns.name[k].n, 100),
+					    p->columns.name[k].p);
 	return 0;
 }
 
@@ -121,15 +124,17 @@ static enum split load_line(struct params *p, json_t **object, struct str *line,
 	if (s != SPLIT_ROW)
 		return s;
 	*line = p->field[0];
-	*object = json_loadb(line->p, line->n,
-			     JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &je);
+	*object =
+		json_loadb(line->p, line->n,
+			   JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &je);
 	if (!*object) {
 		params_fault(p, p->row_line, p->row + 1, err, "not valid JSON: %s", je.text);
 		return SPLIT_FAIL;
 	}
 	if (json_is_object(*object))
 		return SPLIT_ROW;
-	params_fault(p, p->row_line, p->row + 1, err, "not a JSON object: one {...} a line is needed");
+	params_fault(p, p->row_line, p->row + 1, err,
+		     "not a JSON object: one {...} a line is needed");
 	json_decref(*object);
 	*object = NULL;
 	return SPLIT_FAIL;
@@ -163,10 +168,11 @@ int params_jsonl_header(struct params *p, struct err *err)
 	}
 	p->first = object;
 	if (!p->n)
-		return params_fault(p, p->row_line, 0, err, "the first object has no keys: they are the columns");
+		return params_fault(p, p->row_line, 0, err,
+				    "the first object has no keys: they are the columns");
 	if (params_take_header(p, err) < 0)
 		return -1;
-	return take_values(p, object, line.p, err);
+	return take_values(p, object, line, err);
 }
 
 enum split params_split_jsonl(struct params *p, struct err *err)
@@ -184,7 +190,7 @@ enum split params_split_jsonl(struct params *p, struct err *err)
 	s = load_line(p, &object, &line, err);
 	if (s != SPLIT_ROW)
 		return s;
-	ret = take_values(p, object, line.p, err);
+	ret = take_values(p, object, line, err);
 	json_decref(object);
 	return ret < 0 ? SPLIT_FAIL : SPLIT_ROW;
 }

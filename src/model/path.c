@@ -145,8 +145,8 @@ static int base_destination(struct str src, struct buf *out, struct err *err)
 		struct buf shown = BUF_INIT;
 
 		path_add_escaped(&shown, src);
-		err_set(err, ERR_USAGE, "\"%.300s\" has no name of its own: write %.300s:NAME", shown.p,
-			shown.p);
+		err_set(err, ERR_USAGE, "\"%.300s\" has no name of its own: write %.300s:NAME",
+			shown.p, shown.p);
 		buf_release(&shown);
 		return -1;
 	}

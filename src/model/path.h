@@ -18,12 +18,12 @@ int path_destination(struct str text, struct buf *out, struct err *err);
 bool path_is_destination(struct str text);
 /* Where a source without `:dst` lands: a relative path that stays below the current directory
  * keeps its path, normalised; an absolute or climbing one its base name; "gs://b/a/k" is "k".
- * "." and "dir/." are the directory itself: `*whole` is true and nothing is appended (its files land
- * at the top). */
+ * "." and "dir/." are the directory itself: `*whole` is true and nothing is appended (its files
+ * land at the top). */
 int path_default_destination(struct str src, struct buf *out, bool *whole, struct err *err);
 /* The full rule of `src:dst`: dst absent (n == 0) as above; "." or ending in "/" is a directory
- * into which src goes under its base name; else dst itself. Appended to `out`; `*whole` as above (only
- * for dst "." of a directory source that is "." itself, or no dst). */
+ * into which src goes under its base name; else dst itself. Appended to `out`; `*whole` as above
+ * (only for dst "." of a directory source that is "." itself, or no dst). */
 int path_resolve_destination(struct str src, struct str dst, struct buf *out, bool *whole,
 			     struct err *err);
 /* Splits "src:dst" at the first ":" (behind "gs://" of src); dst.n is 0 and dst.p NULL without.

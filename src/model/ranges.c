@@ -76,7 +76,8 @@ int ranges_parse(struct str text, struct ranges *out, struct err *err)
 bad:
 	ranges_release(out);
 	return err_set(err, ERR_USAGE,
-		       "\"%.*s\" is no list of numbers: write numbers from 1 and ranges, such as 3-7,9",
+		       "\"%.*s\" is no list of numbers: write numbers from 1 and ranges, such as "
+		       "3-7,9",
 		       (int)MIN(text.n, 80), text.p);
 }
 
@@ -188,7 +189,8 @@ int seq_parse(const char *text, struct seq *out, struct err *err)
 	if (form == 2 && v[2] == 0)
 		return err_set(err, ERR_USAGE, "--seq %.60s: a step of 0 never arrives", text);
 	if (v[2] < 0 && v[1] > v[0])
-		return err_set(err, ERR_USAGE, "--seq %.60s: a negative step does not lead upwards", text);
+		return err_set(err, ERR_USAGE, "--seq %.60s: a negative step does not lead upwards",
+			       text);
 	if (v[2] < 0)
 		v[2] = -v[2];
 	down = v[1] < v[0];

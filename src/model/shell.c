@@ -108,5 +108,6 @@ bool shell_plain_chars(struct str s)
 bool shell_is_plain(struct str line)
 {
 	return line.n && shell_plain_chars(line) &&
-	       !bsearch(&line, shell_words, ARRAY_SIZE(shell_words), sizeof(shell_words[0]), compare);
+	       !bsearch(&line, shell_words, ARRAY_SIZE(shell_words), sizeof(shell_words[0]),
+			compare);
 }

@@ -110,7 +110,9 @@ static enum shell_place place_here(const struct lexer *l)
 		case OPEN_BRACE: return SHELL_BRACE;
 		case OPEN_COMMENT: return SHELL_COMMENT;
 		}
-	return top(l) == OPEN_SINGLE ? SHELL_SINGLE : top(l) == OPEN_DOUBLE ? SHELL_DOUBLE : SHELL_WORD;
+	return top(l) == OPEN_SINGLE   ? SHELL_SINGLE
+	       : top(l) == OPEN_DOUBLE ? SHELL_DOUBLE
+				       : SHELL_WORD;
 }
 
 /* Gives `place` to every hole up to offset `end`. */

@@ -156,7 +156,8 @@ static bool ends_like_a_task(const char *id, size_t n)
 {
 	size_t i = n;
 
-	while (i && ((id[i - 1] >= '0' && id[i - 1] <= '9') || id[i - 1] == ',' || id[i - 1] == '-'))
+	while (i &&
+	       ((id[i - 1] >= '0' && id[i - 1] <= '9') || id[i - 1] == ',' || id[i - 1] == '-'))
 		i--;
 	return i < n && i > 0 && id[i - 1] == '.';
 }

@@ -179,7 +179,9 @@ static int assemble(struct template *t, const struct compiler *c, const enum she
 		    struct err *err)
 {
 	static const enum template_quote quote_of[] = {
-		[SHELL_WORD] = QUOTE_WORD, [SHELL_SINGLE] = QUOTE_SINGLE, [SHELL_DOUBLE] = QUOTE_DOUBLE,
+		[SHELL_WORD] = QUOTE_WORD,
+		[SHELL_SINGLE] = QUOTE_SINGLE,
+		[SHELL_DOUBLE] = QUOTE_DOUBLE,
 	};
 	size_t at = 0;
 
@@ -193,14 +195,16 @@ static int assemble(struct template *t, const struct compiler *c, const enum she
 
 			param_names_init(&env, &all);
 			err_set(err, ERR_USAGE,
-				"{%.*s} stands %s, where its value cannot be quoted safely: use \"$%.200s\" "
-				"there", (int)MIN(h->name.n, 100), h->name.p, shell_place_name(place[i]),
+				"{%.*s} stands %s, where its value cannot be quoted safely: use "
+				"\"$%.200s\" "
+				"there",
+				(int)MIN(h->name.n, 100), h->name.p, shell_place_name(place[i]),
 				env.name[0]);
 			param_names_release(&env);
 			return -1;
 		}
-		add_piece(t, (struct template_piece){ { t->text + at, h->at - at }, TEMPLATE_LITERAL,
-						      QUOTE_NONE });
+		add_piece(t, (struct template_piece){
+				     { t->text + at, h->at - at }, TEMPLATE_LITERAL, QUOTE_NONE });
 		add_piece(t, (struct template_piece){ { NULL, 0 }, h->column,
 						      place ? quote_of[place[i]] : QUOTE_NONE });
 		at = h->at;

@@ -61,8 +61,8 @@ bool template_looks_meant(struct str text, struct str *name);
 
 /*
  * A command: one word is a shell line, several are an argument vector. A word that begins with
- * "^" is a file to upload and stands for its path; "^^x" is the text "^x". In a shell line "^" means nothing, but
- * a single word that begins with "^" is an argument vector of one file.
+ * "^" is a file to upload and stands for its path; "^^x" is the text "^x". In a shell line "^"
+ * means nothing, but a single word that begins with "^" is an argument vector of one file.
  */
 enum word_kind { WORD_TEXT, WORD_FILE };
 struct command_word {

@@ -137,7 +137,8 @@ int units_duration(const char *text, int64_t *ms, struct err *err)
 	int before = -1;
 
 	if (*p == '-')
-		return err_set(err, ERR_USAGE, "duration \"%.60s\" is negative: 0 means none", text);
+		return err_set(err, ERR_USAGE, "duration \"%.60s\" is negative: 0 means none",
+			       text);
 	do {
 		struct decimal d;
 		size_t len = 0;
@@ -151,7 +152,8 @@ int units_duration(const char *text, int64_t *ms, struct err *err)
 		if (u < 0 || u <= before) /* larger units first, each once; bare seconds alone */
 			goto bad;
 		if (!scale(&d, duration_units[u].ms, &v, &exact) || v > most || sum + v > most)
-			return err_set(err, ERR_USAGE, "duration \"%.60s\" is above 100 years", text);
+			return err_set(err, ERR_USAGE, "duration \"%.60s\" is above 100 years",
+				       text);
 		sum += v;
 		before = u;
 		p += len;
@@ -160,7 +162,8 @@ int units_duration(const char *text, int64_t *ms, struct err *err)
 	return 0;
 bad:
 	return err_set(err, ERR_USAGE,
-		       "\"%.60s\" is no duration: write seconds, or 90s, 5m, 2h, 1d, 1h30m (0: none)",
+		       "\"%.60s\" is no duration: write seconds, or 90s, 5m, 2h, 1d, 1h30m (0: "
+		       "none)",
 		       text);
 }
 
@@ -173,12 +176,13 @@ int units_milli(const char *text, int64_t *milli, struct err *err)
 	if (*p == '-')
 		return err_set(err, ERR_USAGE, "amount \"%.60s\" is negative", text);
 	if (!read_decimal(&p, &d) || *p)
-		return err_set(err, ERR_USAGE, "\"%.60s\" is no amount: write a number such as 2 or 0.5",
-			       text);
+		return err_set(err, ERR_USAGE,
+			       "\"%.60s\" is no amount: write a number such as 2 or 0.5", text);
 	if (!scale(&d, 1000, milli, &exact) || *milli > limit / 1000)
 		return err_set(err, ERR_USAGE, "amount \"%.60s\" is too large", text);
 	if (!exact)
-		return err_set(err, ERR_USAGE, "amount \"%.60s\" has more than three decimals", text);
+		return err_set(err, ERR_USAGE, "amount \"%.60s\" has more than three decimals",
+			       text);
 	return 0;
 }
 

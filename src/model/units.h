@@ -14,8 +14,8 @@
 /* "100M", "1.5G", "4096": K M G T are powers of 1000, Ki Mi Gi Ti of 1024; a final B is
  * accepted ("2GB", "2GiB"). 0 to 2^62 bytes. */
 int units_memory(const char *text, int64_t *bytes, struct err *err);
-/* "90", "90s", "5m", "2h", "1d", "1h30m", "0.5", "500ms"; 0 is "none"; negative ones are refused. At most
- * 100 years. */
+/* "90", "90s", "5m", "2h", "1d", "1h30m", "0.5", "500ms"; 0 is "none"; negative ones are refused.
+ * At most 100 years. */
 int units_duration(const char *text, int64_t *ms, struct err *err);
 /* "1", "0.5", "1.25": thousandths; more than three decimals are refused, as are negative ones. */
 int units_milli(const char *text, int64_t *milli, struct err *err);
