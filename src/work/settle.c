@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "model/publication.h"
 
 static void note_broken(struct queue *q, const struct policy_view *v, const struct err *why)
 {
@@ -134,25 +135,26 @@ int settle_stage(struct queue *q, struct results *r, int64_t born, int64_t n, in
 		 struct err *err)
 {
 	struct task t;
-	bool counts;
+	enum stage_fate fate;
 	char *path;
 	int ret;
 
 	ret = queue_task_get(q, born, n, &t, err);
 	if (ret < 0)
 		return -1;
-	if (ret == 0)
-		return results_drop(r, n, k, false, err);
-	/* still open: others are at it, or this attempt's fate is not known yet */
-	if (t.attempt == k && task_is_held(t.state))
+	fate = stage_fate(ret ? &t : NULL, k);
+	/* nobody accepted it, but what a killed task said is worth reading */
+	if (ret && t.state == TASK_KILLED && t.attempt == k)
+		fate = STAGE_PUBLISH;
+	if (fate == STAGE_LEAVE)
 		return 0;
-	counts = t.acc ? t.acc == k : t.attempt == k && !task_is_open(t.state);
-	if (counts) {
+	if (fate == STAGE_PUBLISH) {
 		/* a stage without result.json is no result: its node died before it was whole */
-		ret = results_locate(r, n, k, &path, err);
+		int there = results_locate(r, n, k, &path, err);
+
 		free(path);
-		if (ret)
-			return ret < 0 || results_publish(r, n, k, err) < 0 ? -1 : 0;
+		if (there)
+			return there < 0 || results_publish(r, n, k, err) < 0 ? -1 : 0;
 	}
-	return results_drop(r, n, k, true, err);
+	return results_drop(r, n, k, ret > 0, err);
 }

@@ -36,13 +36,13 @@ def check_results(home, job, count, text=None):
     assert len(dump["tasks"]) == count, len(dump["tasks"])
     found = []
     for task in dump["tasks"]:
-        n = task["n"] if "n" in task else task["task"]
+        n = task["task"]
         place = os.path.join(results_dir(home, job), str(n))
         with open(os.path.join(place, "result.json"), encoding="utf-8") as source:
             result = json.load(source)
-        accepted = [attempt for attempt in task["attempts"] if attempt.get("k", attempt.get("attempt")) == task["acc"]]
+        accepted = [attempt for attempt in task["attempts"] if attempt["attempt"] == task["accepted"]]
         assert len(accepted) == 1, task
-        assert result["attempt"] == task["acc"] and result["node"] == accepted[0]["node"], (result, task)
+        assert result["attempt"] == task["accepted"] and result["node"] == accepted[0]["node"], (result, task)
         for entry in result["files"]:
             path = os.path.join(place, os.path.basename(entry["dst_url"]) if entry["src"] != entry["dst_url"] and "/" not in entry["src"] else entry["src"])
             with open(path, "rb") as source:
