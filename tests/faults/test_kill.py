@@ -82,7 +82,9 @@ def _(home):
         child.wait()
         got = counts(home, "j")
         assert got is not None and sum(got.values()) == 60, got
-    home.kq("sub", "-n", "j", "--clean", "--seq", "60", "echo last")
+    home.kq("watch", "j")
+    last = home.kq("sub", "-n", "j", "--clean", "--seq", "60", "echo last")
+    assert last.code == 0, last
     assert counts(home, "j") == {"complete(code=0)": 60}
     check_results(home, "j", 60, lambda n: "last\n")
 
