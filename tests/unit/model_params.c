@@ -152,7 +152,7 @@ static void test_others(void)
 	JSONL("{\"a\":1,\"a\":2}\n", "!duplicate", "a duplicate key");
 	JSONL("[1]\n", "!not a JSON object", "a list");
 	JSONL("{}\n", "!no keys", "an object without keys");
-	JSONL("{\"\":1}\n", "!no name", "an empty key");
+	JSONL("{\"\":1}\n", "!an empty name", "an empty key");
 	JSONL("{\"a\":\"\\u0000\"}\n", "!line 1", "a NUL in a text");
 	JSONL("", "!no rows", "an empty file");
 	JSONL("{\"kq_a\":1}\n", "!kq_a", "a name of ours");
