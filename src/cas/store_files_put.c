@@ -174,6 +174,9 @@ static int fill_content(struct store_files *s, int fd, int tmp, char *hex, int64
 	case HASH_CHANGED:
 		return err_set(err, ERR_CONFLICT, "it changed while it was read");
 	case HASH_FAILED:
+		if (err->code == ERR_NOSPACE) /* it was read well */
+			err_set(err, ERR_NOSPACE, "no space for it in %s: make room there, or set "
+				"KUBEQUE_HOME to another place", s->dir);
 		break;
 	}
 	return -1;
