@@ -14,9 +14,8 @@ Q = $(if $(V),,@)
 OBJ = $(BUILD)/obj-$(MODE)
 
 LAYERS = base model sys net queue cas nodes work script cli
-PKGS_STATIC = lua5.4 lua5.4-cjson jansson inih sqlite3
-PKGS = libcrypto
-CPPFLAGS += -D_GNU_SOURCE -iquote src $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS_STATIC) $(PKGS)))
+PKGS = lua5.4 lua5.4-cjson jansson inih sqlite3 libcrypto
+CPPFLAGS += -D_GNU_SOURCE -iquote src $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS)))
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wvla -Wundef -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings \
 	-Wimplicit-fallthrough -Wnull-dereference -Wdouble-promotion -Werror
@@ -27,7 +26,7 @@ CFLAGS_asan = -O1 -g -fsanitize=address,undefined,float-cast-overflow -fno-omit-
 CFLAGS_tsan = -O1 -g -fsanitize=thread
 CFLAGS += -std=gnu11 $(WARN) $(HARDEN) $(CFLAGS_$(MODE))
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(CFLAGS_$(MODE)))
-LDLIBS = -Wl,-Bstatic $(shell pkg-config --libs $(PKGS_STATIC)) -Wl,-Bdynamic $(shell pkg-config --libs $(PKGS)) -lm -ldl -lpthread
+LDLIBS = -Wl,-Bstatic $(shell pkg-config --libs $(PKGS)) -Wl,-Bdynamic -lm -ldl -lpthread
 
 srcs = $(wildcard src/$(1)/*.c)
 objs = $(patsubst %.c,$(OBJ)/%.o,$(call srcs,$(1)))
