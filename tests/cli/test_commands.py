@@ -25,8 +25,8 @@ def _(home):
     assert result.code == 0, result
     assert result.out.startswith("j: complete(code=0): 1, complete(code=3): 1, complete(code=signaled(SIGKILL)): 1  nodes: "), result
     home.end_nodes()
-    home.kq("sub", "-n", "k", "--no-nodes", "--no-wait", "--seq", "5", "--label", "who=me", "true")
-    assert "k: pending: 5" in home.kq("status").out
+    home.kq("sub", "-n", "k", "--no-nodes", "--no-wait", "--seq", "5", "--label", "who=me", "sleep 1")
+    assert "\nk: " in "\n" + home.kq("status").out
     assert home.kq("status", "--label", "who=me", "-q").out == "k\n"
     assert home.kq("status", "--wait", "j").code == 1
 

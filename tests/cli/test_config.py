@@ -185,7 +185,7 @@ def _(home):
     long = os.path.join(home.top, "a b", *["d" * 100] * 8)
     result = home.kq("sub", "-n", "j", "--fetch", "o", "pwd | grep -c ' '; true", env={"KUBEQUE_HOME": long})
     try:
-        assert result.code == 0 and home.read("o/1/stdout.txt") == "0\n", result
+        assert result.code == 0 and home.read("o/1/stdout.txt") == "0\n", (result, home.read("o/1/stdout.txt"))
     finally:
         home.path = long
 
