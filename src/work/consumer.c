@@ -157,10 +157,15 @@ static void start_threads(struct consumer *c, struct queue *q, struct queue *lea
 
 /* ---- the loop ---- */
 
+static bool has_work(const struct consumer *c)
+{
+	return c->n_running || c->n_collecting || c->leftovers.n || c->n_stored ||
+	       schedule_unstarted(c);
+}
+
 static bool is_busy(const struct consumer *c)
 {
-	return c->n_running || c->n_collecting || c->leftovers.n || c->n_stored || c->claiming ||
-	       schedule_unstarted(c);
+	return has_work(c) || c->claiming;
 }
 
 static void on_signal(struct consumer *c, int sig)
@@ -274,10 +279,10 @@ static void check_due(struct consumer *c)
 /* True: the node's time is over. */
 static bool is_over(struct consumer *c, int64_t now)
 {
-	if (is_busy(c)) {
-		c->idle_ns = 0;
+	if (has_work(c))
+		c->idle_ns = 0; /* looking for work in vain, now and then, is idling, too */
+	if (is_busy(c))
 		return false;
-	}
 	if (c->phase == PHASE_LOST)
 		return true;
 	if (c->phase != PHASE_RUN) {
@@ -325,7 +330,7 @@ static int timeout_ms(const struct consumer *c)
 		ms = until(c->hold_ns, now, ms);
 	if (c->next_due != INT64_MAX)
 		ms = (int)MAX(0, MIN(c->next_due - clock_wall_ms(), ms));
-	if (c->idle_ns && c->o->linger_ms >= 0)
+	if (c->idle_ns && !c->claiming && c->o->linger_ms >= 0)
 		ms = until(c->idle_ns + c->o->linger_ms * 1000000, now, ms);
 	return ms;
 }

@@ -282,6 +282,13 @@ def _(home):
     wait_for(lambda: not home.node_pids(), 10)
 
 
+@test("a linger longer than a heartbeat ends, too")  # its own beats made the node look for work
+def _(home):
+    home.file(".kubeque", "[config]\nlinger=2\nheartbeat=0.3\nlease=2\n")
+    home.kq("sub", "-n", "j", "true")
+    wait_for(lambda: not home.node_pids(), 8)
+
+
 @test("explain says why it waits, failed or succeeded")
 def _(home):
     home.kq("sub", "-n", "w", "--no-nodes", "--no-wait", "true")
