@@ -44,6 +44,7 @@ struct walk {
 	struct input_set *in;
 	const char *spec;
 	char *dents;
+	uid_t me;
 };
 
 static int walk_dir(struct walk *w, const struct level *up, int at, const char *name,
@@ -103,7 +104,7 @@ static int take_entry(struct walk *w, struct level *l, const struct dents *d, st
 		return inputs_stat_fault(l->fd, d->name, src.p, err);
 	}
 	c->dir = S_ISDIR(c->st.st_mode);
-	if (c->dir || (S_ISREG(c->st.st_mode) && c->st.st_uid == geteuid() &&
+	if (c->dir || (S_ISREG(c->st.st_mode) && c->st.st_uid == w->me &&
 		       (c->st.st_mode & 0400)))
 		return 0;
 	src = joined(w->in, l->src, d->name, n);
@@ -212,7 +213,7 @@ out:
 int inputs_walk(struct input_set *in, const char *spec, const char *src, const char *dst,
 		const char *abs, struct err *err)
 {
-	struct walk w = { in, spec, xmalloc(DENTS_SIZE) };
+	struct walk w = { in, spec, xmalloc(DENTS_SIZE), geteuid() };
 	struct str s = str_of(arena_strdup(&in->arena, src)), d, a = str_of(abs);
 	static const char none[1] = "";
 	int ret;
