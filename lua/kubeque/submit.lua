@@ -55,12 +55,12 @@ local function reporter(ctx, live)
   function on.directory(text, n, size)
     log(("Uploading %d files (%d bytes) from %s"):format(n, size, text))
   end
-  function on.present(text)
-    r.present = r.present + 1
+  function on.present(text, n)
+    r.present = r.present + n
     input(text, "Already in CAS cache, skipping upload of " .. text)
   end
-  function on.uploaded(text, _, size)
-    r.uploaded, r.uploaded_bytes = r.uploaded + 1, r.uploaded_bytes + size
+  function on.uploaded(text, n, size)
+    r.uploaded, r.uploaded_bytes = r.uploaded + n, r.uploaded_bytes + size
     input(text, ("Uploading %s (%d bytes)"):format(text, size))
   end
   function on.submitting(text)

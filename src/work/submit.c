@@ -9,7 +9,11 @@
 #include "sys/bell.h"
 #include "work/submit_impl.h"
 
-enum { ID_TRIES = 100 };
+enum {
+	ID_TRIES = 100,
+	TELL_EACH = 20, /* files: more are told in sums */
+	TELL_MS = 100,
+};
 
 int submission_check_stop(const struct submission *s, struct err *err)
 {
@@ -20,7 +24,15 @@ int submission_check_stop(const struct submission *s, struct err *err)
 
 /* ---- inputs ---------------------------------------------------------------------------------- */
 
-static void on_input(void *ctx, enum inputs_event ev, const char *src, int64_t size)
+/* Of many files nobody reads a line each: they are told in sums, now and then. */
+struct input_sums {
+	struct submission *s;
+	bool fold;
+	int64_t told_ms;
+	int64_t n[3], bytes[3]; /* by enum inputs_event */
+};
+
+static void tell_inputs(struct input_sums *t, const char *src)
 {
 	static const enum submit_event event[] = {
 		[INPUTS_PRESENT] = SUBMIT_EV_PRESENT,
@@ -28,14 +40,29 @@ static void on_input(void *ctx, enum inputs_event ev, const char *src, int64_t s
 		[INPUTS_MISSING] = SUBMIT_EV_MISSING,
 	};
 
-	submission_say(ctx, event[ev], src, 0, size);
+	for (size_t i = 0; i < ARRAY_SIZE(event); i++) {
+		if (t->n[i])
+			submission_say(t->s, event[i], src, t->n[i], t->bytes[i]);
+		t->n[i] = t->bytes[i] = 0;
+	}
+	t->told_ms = clock_mono_ms();
+}
+
+static void on_input(void *ctx, enum inputs_event ev, const char *src, int64_t size)
+{
+	struct input_sums *t = ctx;
+
+	t->n[ev]++;
+	t->bytes[ev] += size;
+	if (!t->fold || clock_mono_ms() - t->told_ms >= TELL_MS)
+		tell_inputs(t, src);
 }
 
 static bool on_stop(void *ctx)
 {
-	const struct submission *s = ctx;
+	const struct input_sums *t = ctx;
 
-	return s->to->stop && s->to->stop(s->to->ctx);
+	return t->s->to->stop && t->s->to->stop(t->s->to->ctx);
 }
 
 static void open_cache(struct submission *s)
@@ -48,15 +75,20 @@ static void open_cache(struct submission *s)
 
 static int store_set(struct submission *s, struct input_set *set, char *list, struct err *err)
 {
-	struct inputs_store in = { .cas = s->to->cas, .fn = on_input,
-				   .ctx = s, .stop = on_stop, .dry_run = s->spec->dry_run };
+	struct input_sums sums = { .s = s, .fold = inputs_count(set) > TELL_EACH,
+				   .told_ms = clock_mono_ms() };
+	struct inputs_store in = { .cas = s->to->cas, .fn = on_input, .ctx = &sums,
+				   .stop = on_stop, .dry_run = s->spec->dry_run };
+	int ret;
 
 	if (inputs_count(set) == 0)
 		return 0;
 	if (!s->plan.cache)
 		open_cache(s);
 	in.cache = s->plan.cache;
-	if (inputs_store(set, &in, err) < 0)
+	ret = inputs_store(set, &in, err);
+	tell_inputs(&sums, "");
+	if (ret < 0)
 		return -1;
 	s->out->upload_files += in.uploaded_files;
 	s->out->upload_bytes += in.uploaded_bytes;

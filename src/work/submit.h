@@ -88,9 +88,10 @@ enum submit_event {
 	SUBMIT_EV_INPUTS,     /* n files of `bytes` will be looked at */
 	SUBMIT_EV_WARNING,    /* text */
 	SUBMIT_EV_DIRECTORY,  /* many files: text is the SPEC, n files of `bytes` */
-	SUBMIT_EV_PRESENT,    /* input already in the CAS: text is the file */
-	SUBMIT_EV_UPLOADED,   /* text, bytes */
-	SUBMIT_EV_MISSING,    /* dry run: would be uploaded: text, bytes */
+	SUBMIT_EV_PRESENT,    /* input already in the CAS: text is the file, n 1, bytes; of more than
+			       * 20 files: n files, text is the last or "" */
+	SUBMIT_EV_UPLOADED,   /* the same */
+	SUBMIT_EV_MISSING,    /* dry run: would be uploaded; the same */
 	SUBMIT_EV_SUBMITTING, /* text is the id */
 	SUBMIT_EV_PROGRESS,   /* n task rows are stored */
 	SUBMIT_EV_BATCH,      /* a manifest chunk of n tasks */
