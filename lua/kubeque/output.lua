@@ -69,18 +69,25 @@ end
 
 local tsv_escapes = { ["\t"] = "\\t", ["\n"] = "\\n", ["\r"] = "\\r", ["\\"] = "\\\\" }
 
+---One value as JSON.
+local function json_value(column, value)
+  if value == nil then
+    return "null"
+  elseif column.type == "time" and value ~= kubeque.json.null then
+    return '"' .. kubeque.time.utc(value) .. '"'
+  elseif math.type(value) == "integer" then
+    return tostring(value)
+  elseif type(value) == "string" and not value:find '[^ !#-%[%]-~]' then
+    return '"' .. value .. '"' -- nothing in it needs an escape
+  end
+  return kubeque.json.encode(value)
+end
+
 ---One row of an object as JSON, keys in the order of the columns.
 function M.json_object(columns, row)
   local parts = {}
-  for _, column in ipairs(columns) do
-    local value = row[column[1]]
-    if value == nil then
-      value = kubeque.json.null
-    elseif column.type == "time" and value ~= kubeque.json.null then
-      value = kubeque.time.utc(value)
-    end
-    parts[#parts + 1] = kubeque.json.encode(column.json or column[1]) .. ":"
-      .. kubeque.json.encode(value)
+  for i, column in ipairs(columns) do
+    parts[i] = '"' .. column[1] .. '":' .. json_value(column, row[column[1]])
   end
   return "{" .. table.concat(parts, ",") .. "}"
 end
