@@ -252,6 +252,20 @@ static void follow(struct committer *c, struct run *r)
 	watch_ring(c, r->c.job, false);
 }
 
+/* What a job's max_running held back may be claimed now, by this node as well. */
+static void make_room(struct committer *c, const struct run *group)
+{
+	bool limited = false;
+
+	for (const struct run *r = group; r && !limited; r = r->next)
+		limited = r->ctx->job.max_running > 0;
+	if (!limited)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->news.look_again = true;
+	pthread_mutex_unlock(&c->lock);
+}
+
 void commit_group(struct committer *c, struct run *group)
 {
 	struct group g = { 0 };
@@ -276,6 +290,7 @@ void commit_group(struct committer *c, struct run *group)
 	vec_release(&g.ended);
 	vec_release(&g.given);
 	vec_release(&g.gone);
+	make_room(c, group);
 	for (struct run *r = group, *next; r; r = next) {
 		next = r->next;
 		run_free(r);
