@@ -114,6 +114,8 @@ static void job_texts(const struct submission *s, struct buf *info, struct buf *
 	buf_adds(info, "{\"results\":");
 	buf_add_json(info, dir, strlen(dir));
 	free(dir);
+	if (s->spec->mode == SUBMIT_RERUN_ANY)
+		buf_adds(info, ",\"rerun\":\"any\"");
 	given += 1; /* behind its "{" */
 	while (*given == ' ')
 		given++;

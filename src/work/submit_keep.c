@@ -1,4 +1,6 @@
 /* --rerun: rows that keep an earlier result, and that result. */
+#include <stdio.h>
+
 #include "base/base.h"
 #include "work/submit_impl.h"
 
@@ -25,7 +27,7 @@ static int flush(struct submission *s, struct batch *b, struct err *err)
 }
 
 /* Carries the result of an earlier task over: 1, or 0: it is not there any more. */
-static int carry_over(struct submission *s, int64_t old_n, int64_t k, int64_t n,
+static int carry_over(struct submission *s, int64_t old_n, int64_t k, int64_t n, bool changed,
 		      struct attempt *a, struct err *err)
 {
 	int got = queue_attempt_get(s->to->queue, s->old.born, old_n, k, a, err);
@@ -39,6 +41,8 @@ static int carry_over(struct submission *s, int64_t old_n, int64_t k, int64_t n,
 			got = results_prepare_keep(s->prepared, s->earlier, old_n, k, n,
 						   a->result_sha256, &a->result_bytes, err);
 	}
+	if (changed)
+		snprintf(a->verdict, sizeof(a->verdict), "%s", RERUN_NOTE);
 	a->job = s->out->born;
 	a->n = n;
 	if (got <= 0)
@@ -60,7 +64,7 @@ static int store_rows(struct submission *s, struct chunker *c, struct err *err)
 		b->row[b->n] = (struct task_new){ .class = class };
 		got = rerun_match(s->rerun, &c->maker.task, class, any, &old_n, &k, &changed);
 		if (got)
-			got = carry_over(s, old_n, k, c->n, &b->kept[b->n], err);
+			got = carry_over(s, old_n, k, c->n, changed, &b->kept[b->n], err);
 		if (got < 0) {
 			ret = -1;
 			break;

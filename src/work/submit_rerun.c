@@ -33,6 +33,7 @@ struct rerun {
 	struct root root;
 	struct class classes[CLASSES_MAX];
 	struct side was, now;
+	bool any; /* the earlier job was submitted by --rerun=any: see RERUN_NOTE */
 	VEC(struct entry) entries;
 };
 
@@ -197,6 +198,22 @@ static int note_task(void *ctx, const struct task *t)
 	return 0;
 }
 
+/* What made this result is not what the manifest says: 1, 0, -1. */
+static int is_noted(const struct rerun *r, const struct accepted *a, struct err *err)
+{
+	struct attempt attempt;
+	int got;
+
+	if (!r->any)
+		return 0;
+	got = queue_attempt_get(r->to->queue, r->old->born, a->n, a->k, &attempt, err);
+	if (got <= 0)
+		return got;
+	got = str_starts(attempt.verdict, RERUN_NOTE);
+	attempt_release(&attempt);
+	return got;
+}
+
 static int read_chunk(struct rerun *r, size_t at, struct arena *arena, struct buf *text,
 		      struct accepted_list *list, struct err *err)
 {
@@ -219,12 +236,18 @@ static int read_chunk(struct rerun *r, size_t at, struct arena *arena, struct bu
 		struct task_spec t;
 		struct str line;
 		struct entry e = { .n = (uint32_t)a->n, .k = (uint32_t)a->k };
+		int noted;
 
 		if (!manifest_line(buf_str(text), (size_t)(a->n - first), &line))
 			break;
 		if (manifest_parse_task(arena, line, &t, err) < 0)
 			return -1;
 		digest_of(&r->was, &t, a->class, &e);
+		noted = is_noted(r, a, err);
+		if (noted < 0)
+			return -1;
+		if (noted)
+			e.digest = ~e.digest;
 		*vec_push(&r->entries) = e;
 		arena_reset(arena);
 	}
@@ -277,6 +300,7 @@ int rerun_open(const struct submit_target *to, const struct job *old, struct rer
 	*out = r;
 	r->to = to;
 	r->old = old;
+	r->any = strstr(old->info, "\"rerun\":\"any\"") != NULL;
 	r->was.hasher = hasher_new();
 	r->now.hasher = hasher_new();
 	ret = read_root(r, err);

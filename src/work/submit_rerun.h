@@ -13,6 +13,10 @@
 
 struct rerun;
 
+/* Verdict of an attempt that was kept although something had changed: the manifest does not say
+ * what made it, so a later --rerun takes it for changed. */
+#define RERUN_NOTE "kept by --rerun=any: made by another command or with other inputs"
+
 /* Reads the earlier job. */
 int rerun_open(const struct submit_target *to, const struct job *old, struct rerun **out,
 	       struct err *err);

@@ -141,7 +141,8 @@ static bool from_top(struct str dir, struct str word, struct buf *out)
  * FINE_PRINT "-u data/..": a program given by a relative path must be an input, else what follows
  * an unquoted pattern was meant as one.
  */
-static int check_first_word(struct task_maker *m, const struct plan *p, struct err *err)
+static int check_first_word(struct task_maker *m, const struct plan *p, const struct row *row,
+			    struct err *err)
 {
 	const struct task_spec *t = &m->task;
 	struct str word, cd = t->cd.p ? t->cd : p->common.cd;
@@ -154,6 +155,11 @@ static int check_first_word(struct task_maker *m, const struct plan *p, struct e
 		return 0;
 	if (from_top(cd, word, &m->path))
 		f = maker_provides(m, p, m->path.p);
+	if (!f && row->task)
+		return err_set(err, ERR_USAGE,
+			       "%s: tasks[%lld].command: %.*s is not among its downloads",
+			       p->rows.name, (long long)row->number - 1,
+			       (int)MIN(word.n, 1000), word.p);
 	if (!f)
 		return err_set(err, ERR_USAGE,
 			       "%.*s is not among the inputs (did the shell expand a * after -u? "
@@ -351,5 +357,5 @@ int maker_make(struct task_maker *m, struct plan *p, const struct row *row, bool
 	}
 	if (check_sizes(m, p, row, err) < 0)
 		return -1;
-	return checking ? check_first_word(m, p, err) : 0;
+	return checking ? check_first_word(m, p, row, err) : 0;
 }

@@ -201,6 +201,8 @@ static void keeps_what_succeeded(void)
 
 static void changed(void)
 {
+	struct attempt a;
+
 	begin(SUBMIT_RERUN);
 	is_int(submit(), 0, "--rerun of what is complete");
 	is_int(result.kept, 4, "keeps all");
@@ -210,6 +212,16 @@ static void changed(void)
 	begin(SUBMIT_RERUN_ANY);
 	is_int(submit(), 0, "--rerun=any with another input");
 	is_int(result.kept, 4, "keeps all");
+	begin(SUBMIT_RERUN_ANY);
+	is_int(submit(), 0, "again");
+	is_int(result.kept, 4, "keeps all");
+	is_int(queue_attempt_get(queue, result.born, 2, 1, &a, &err), 1, "with attempts");
+	ok(strstr(a.verdict, "made by another command"), "that say so");
+	attempt_release(&a);
+	begin(SUBMIT_RERUN);
+	is_int(submit(), 0, "--rerun with what the manifest says by now");
+	is_int(result.kept, 0, "does not take these for unchanged");
+	is_int((long long)run_all(0), 4, "all run");
 	begin(SUBMIT_RERUN);
 	spec.common.env = (struct pairs){ (struct pair[]){ { STR("A"), STR("b") } }, 1 };
 	is_int(submit(), 0, "--rerun with another environment");
