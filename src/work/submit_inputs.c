@@ -1,7 +1,6 @@
 /* Inputs of a submission: those all tasks share, and those of single tasks. */
 #include "base/base.h"
 #include "base/map.h"
-#include "base/vec.h"
 #include "model/path.h"
 #include "work/submit_plan.h"
 
@@ -175,37 +174,37 @@ static int add_downloads(struct plan *p, struct err *err)
 /* ---- together -------------------------------------------------------------------------------- */
 
 struct tally {
+	struct tally *next;
 	const char *spec;
 	int64_t files, bytes;
 };
 
 /* A directory of many files is announced before its files are. */
-static void announce(const struct plan *p)
+static void announce(struct plan *p)
 {
 	size_t n = inputs_count(p->inputs);
 	struct map seen = MAP_INIT;
-	VEC(struct tally) t = { .p = NULL };
+	struct tally *first = NULL, **last = &first;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct input_file *f = inputs_at(p->inputs, i);
-		size_t at = (size_t)(uintptr_t)map_get(&seen, f->spec);
+		struct tally *t = map_get(&seen, f->spec);
 
-		if (at == 0) {
-			*vec_push(&t) = (struct tally){ .spec = f->spec };
-			at = t.n;
-			map_set(&seen, f->spec, (void *)(uintptr_t)at);
+		if (!t) {
+			t = arena_calloc(&p->arena, 1, sizeof(*t));
+			t->spec = f->spec;
+			map_set(&seen, f->spec, t);
+			*last = t;
+			last = &t->next;
 		}
-		t.p[at - 1].files++;
-		t.p[at - 1].bytes += MAX(f->stamp.size, 0);
+		t->files++;
+		t->bytes += MAX(f->stamp.size, 0);
 	}
-	for (size_t i = 0; i < t.n && p->to->fn; i++) {
-		if (t.p[i].files > 1 &&
-		    (t.p[i].files > MANY_FILES || t.p[i].bytes > many_bytes))
-			p->to->fn(p->to->ctx, SUBMIT_EV_DIRECTORY, t.p[i].spec, t.p[i].files,
-				  t.p[i].bytes);
+	for (const struct tally *t = first; t && p->to->fn; t = t->next) {
+		if (t->files > 1 && (t->files > MANY_FILES || t->bytes > many_bytes))
+			p->to->fn(p->to->ctx, SUBMIT_EV_DIRECTORY, t->spec, t->files, t->bytes);
 	}
 	map_release(&seen);
-	vec_release(&t);
 }
 
 int plan_add_inputs(struct plan *p, struct err *err)

@@ -23,12 +23,9 @@ struct plan {
 	int64_t n;              /* tasks, after plan_check() */
 
 	struct common common;   /* as it will be stored */
-	bool has_command;
 	struct command command;
 	struct template raw;    /* one word: the values as they are, for "needs no shell" */
-	bool may_be_plain;
 	struct template cd;
-	bool has_cd;            /* the directory depends on the row */
 	struct plan_env *env;   /* that depend on the row */
 	size_t n_env;
 	struct template *push;  /* that depend on the row */
@@ -39,7 +36,6 @@ struct plan {
 	struct input_set *inputs; /* common to all tasks */
 	struct input_set *pool;   /* of single tasks */
 	struct hash_cache *cache; /* NULL until inputs are stored */
-	bool own_inputs;          /* some task has inputs of its own */
 	struct {
 		size_t *id, n;
 	} *file_ids;              /* job file: specs of each task */
@@ -48,11 +44,14 @@ struct plan {
 	size_t n_classes;
 	uint8_t *task_class;      /* job file: of each task, else NULL: all of class 0 */
 
-	/* A row whose values have this many bytes needs no look at sizes; SIZE_MAX: rows have to be
-	 * made in full to be checked. */
+	/* Above what fixed + factor * its bytes says, a row has to be made to know its size. */
 	size_t fixed, factor;
-	bool every_row;
 	size_t base_env;          /* bytes of the submitter's environment */
+	bool every_row;           /* each row has to be made to be checked */
+	bool has_command;
+	bool may_be_plain;        /* the line may turn out to need no shell */
+	bool has_cd;              /* the directory depends on the row */
+	bool own_inputs;          /* some task has inputs of its own */
 };
 
 /* One task being made; the texts of `task` live here until the next call. */
