@@ -36,6 +36,11 @@ function M.user_home()
   return passwd
 end
 
+---The current directory; / when it was removed.
+function M.cwd()
+  return fs.cwd() or "/"
+end
+
 ---Collapses "//", drops "." parts and a trailing "/".
 function M.normalise(path)
   path = path:gsub("/+", "/"):gsub("/%./", "/"):gsub("/%.$", "")
@@ -198,7 +203,7 @@ local function read_environment(env)
       if not key or key.env or word ~= word:upper() then
         warn_unknown("environment", name, name, key_names("KUBEQUE_", true))
       else
-        source.values[key[1]] = { value = value_of(key, text, fs.cwd(), name), place = name }
+        source.values[key[1]] = { value = value_of(key, text, M.cwd(), name), place = name }
       end
     end
   end
@@ -217,7 +222,7 @@ end
 
 ---The nearest `.kubeque` from the current directory up to the home directory, a mount point or /.
 local function nearest_file(home)
-  local dir = fs.cwd()
+  local dir = M.cwd()
   local stop = home and (fs.realpath(home) or home)
   local here = fs.stat(dir)
   while dir and here and dir ~= stop do
@@ -242,7 +247,7 @@ end
 ---All configuration files, the strongest first.
 local function read_files(named)
   if named then
-    local path = absolute(named, fs.cwd())
+    local path = absolute(named, M.cwd())
     if not fs.stat(path) then
       fault.raisef("config", "no configuration file %s", named)
     end
@@ -318,7 +323,7 @@ end
 local function store_home()
   local named = os.getenv "KUBEQUE_HOME"
   if named and named ~= "" then
-    return absolute(named, fs.cwd()), "KUBEQUE_HOME"
+    return absolute(named, M.cwd()), "KUBEQUE_HOME"
   end
   local xdg = os.getenv "XDG_DATA_HOME"
   if xdg and xdg:sub(1, 1) == "/" then

@@ -21,7 +21,11 @@ function M.attempt(job, task)
   if task.attempt == 0 then
     return nil
   end
-  return kubeque.queue.attempt(job.born, task.n, task.acc > 0 and task.acc or 0)
+  local a = kubeque.queue.attempt(job.born, task.n, task.acc > 0 and task.acc or 0)
+  if a and a.started == 0 then -- it ended before it began: there is nothing to measure
+    a.started, a.elapsed, a.user_cpu, a.system_cpu, a.max_memory = nil, nil, nil, nil, nil
+  end
+  return a
 end
 
 ---Parameters of a task as a list of {name, value}.
@@ -39,7 +43,8 @@ function M.record(job, task, manifest)
   return { job = job.id, task = task.n, state = task.state, label = task.label,
     exit_code = a.exit_code and a.exit_code >= 0 and a.exit_code or nil, parameters = parameters,
     node = task.node ~= "" and task.node or nil, attempts = task.attempt, started = a.started,
-    ended = a.ended, seconds = a.elapsed, user_cpu = a.user_cpu, system_cpu = a.system_cpu,
+    ended = a.ended and a.ended > 0 and a.ended or nil, seconds = a.elapsed,
+    user_cpu = a.user_cpu, system_cpu = a.system_cpu,
     cpu = a.user_cpu and a.user_cpu + a.system_cpu, max_memory = a.max_memory,
     reason = task.reason ~= "" and task.reason or nil, tail = a.tail }
 end

@@ -1,4 +1,5 @@
 -- Listings in every format, and selectors.
+-- luacheck: globals kubeque
 package.path = arg[0]:match "^(.*)/" .. "/?.lua;" .. package.path
 local t = require "tap"
 local output = require "kubeque.output"

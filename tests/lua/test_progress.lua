@@ -1,4 +1,5 @@
 -- Waiting for jobs, on a fake queue and a fake clock: what is printed when, and how it ends.
+-- luacheck: globals kubeque
 package.path = arg[0]:match "^(.*)/" .. "/?.lua;" .. package.path
 local t = require "tap"
 
