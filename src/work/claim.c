@@ -204,7 +204,7 @@ static struct run *run_of(struct committer *c, const struct claimed *t)
 
 /* ---- one claim ---- */
 
-static void deliver(struct committer *c, struct run *list, size_t count,
+static void deliver(struct committer *c, struct run *list, size_t count, size_t dropped,
 		    const struct claim_reply *reply, bool refused)
 {
 	pthread_mutex_lock(&c->lock);
@@ -213,6 +213,7 @@ static void deliver(struct committer *c, struct run *list, size_t count,
 		c->claimed_tail = &(*c->claimed_tail)->next;
 	c->news.claim_done = true;
 	c->news.claim_count = count;
+	c->news.claim_dropped = dropped;
 	c->news.pending_left = reply->pending_left;
 	c->news.next_due = MIN(c->news.next_due, reply->next_due);
 	c->news.refused |= refused;
@@ -230,6 +231,7 @@ void claim_some(struct committer *c, const struct claim_room *room)
 	};
 	struct run *list = NULL, **tail = &list;
 	struct err err = ERR_INIT;
+	size_t dropped = 0;
 	int got;
 
 	c->claim_room = room;
@@ -244,17 +246,19 @@ void claim_some(struct committer *c, const struct claim_room *room)
 			committer_note_trouble(c, &err);
 			reply.pending_left = true;
 		}
-		deliver(c, NULL, 0, &reply, err.code == ERR_CONFLICT);
+		deliver(c, NULL, 0, 0, &reply, err.code == ERR_CONFLICT);
 		return;
 	}
 	c->claims += got > 0;
 	for (int i = 0; i < got; i++) {
 		struct run *r = run_of(c, &out[i]);
 
-		if (!r)
+		if (!r) {
+			dropped++;
 			continue;
+		}
 		*tail = r;
 		tail = &r->next;
 	}
-	deliver(c, list, (size_t)got, &reply, false);
+	deliver(c, list, (size_t)got, dropped, &reply, false);
 }

@@ -53,6 +53,7 @@ struct committer_news {
 	struct run *claimed;      /* linked by next, in RUN_CLAIMED */
 	bool claim_done;          /* a claim came back ... */
 	size_t claim_count;       /* ... with so many ... */
+	size_t claim_dropped;     /* ... of which so many cannot be run here ... */
 	bool pending_left;        /* ... and there are more that did not fit */
 	int64_t next_due;         /* wall ms of the earliest delayed task; INT64_MAX: none */
 	bool look_again;          /* something changed in the queue: a claim may find work */

@@ -239,6 +239,8 @@ static void take_committer(struct consumer *c)
 		c->next_due = news.next_due;
 		if (news.claim_count)
 			c->low_water = schedule_unstarted(c) / 2;
+		if (news.claim_dropped) /* their room is free still */
+			c->room_moved = true;
 		if (!news.claim_count && !news.pending_left)
 			c->hint = false;
 		if (!news.claim_count)
