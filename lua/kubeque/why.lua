@@ -124,7 +124,7 @@ local function attempt_line(a)
     parts[#parts + 1] = "memory " .. kubeque.units.format_bytes(a.max_memory)
   end
   local line = table.concat(parts, ", ")
-  if a.reason and a.reason ~= "" then
+  if a.reason and a.reason ~= "" and not a.label:find(a.reason, 1, true) then
     line = line .. "; " .. a.reason
   end
   if a.verdict and a.verdict ~= "" then
