@@ -68,6 +68,17 @@ static int key_of(char *key, const char *hex, struct err *err)
 	return 0;
 }
 
+/* An object of the wrong size is what a power cut left of it: it goes. */
+static int drop_unless_size(struct cas *c, const char *key, int64_t size, struct err *err)
+{
+	struct store_stat st;
+	int ret = store_stat(c->store, key, &st, err);
+
+	if (ret > 0 && st.size != size)
+		ret = store_remove(c->store, key, NULL, err);
+	return ret < 0 ? -1 : 0;
+}
+
 /* ---- putting ---------------------------------------------------------------------------- */
 
 int cas_put_bytes(struct cas *c, const void *p, size_t n, char *hex, struct err *err)
@@ -77,6 +88,8 @@ int cas_put_bytes(struct cas *c, const void *p, size_t n, char *hex, struct err 
 
 	hash_mem(p, n, hex);
 	cas_key(key, hex);
+	if (drop_unless_size(c, key, (int64_t)n, err) < 0)
+		return -1;
 	return store_put(c->store, key, &src, err);
 }
 
@@ -111,7 +124,7 @@ int cas_put_file(struct cas *c, const char *path, char *hex, int64_t *size, stru
 
 /* ---- looking ---------------------------------------------------------------------------- */
 
-int cas_has(struct cas *c, const char *hex, struct err *err)
+int cas_has(struct cas *c, const char *hex, int64_t size, struct err *err)
 {
 	struct store_stat st;
 	char key[CAS_KEY_SIZE];
@@ -123,6 +136,8 @@ int cas_has(struct cas *c, const char *hex, struct err *err)
 	ret = store_stat(c->store, key, &st, err);
 	if (ret <= 0)
 		return ret;
+	if (size >= 0 && st.size != size)
+		return store_remove(c->store, key, NULL, err) < 0 ? -1 : 0;
 	age = clock_wall_ms() - st.mtime / 1000000;
 	if (age >= 0 && age < CAS_TRUST_MS)
 		return 1;
@@ -137,6 +152,11 @@ int cas_peek(struct cas *c, const char *hex, struct err *err)
 	if (key_of(key, hex, err) < 0)
 		return -1;
 	return store_stat(c->store, key, &st, err);
+}
+
+int cas_sync(struct cas *c, struct err *err)
+{
+	return store_sync(c->store, err);
 }
 
 int cas_renew(struct cas *c, const char *hex, struct err *err)
@@ -240,7 +260,7 @@ int cas_pin(struct cas *c, const char *list, struct err *err)
 	struct store_source src = { .p = "", .n = 0, .fd = -1 };
 	char key[PIN_KEY_SIZE];
 
-	if (pin_key(key, list, err) < 0)
+	if (pin_key(key, list, err) < 0 || store_sync(c->store, err) < 0)
 		return -1;
 	return store_put(c->store, key, &src, err) < 0 ? -1 : 0;
 }

@@ -51,8 +51,9 @@ int cas_put_fd(struct cas *c, int fd, const char *path, char *hex, int64_t *size
 /* The same by path; follows symbolic links; regular files only. */
 int cas_put_file(struct cas *c, const char *path, char *hex, int64_t *size, struct err *err);
 
-/* Is it there? Renews its time when that is due, so a yes holds for CAS_TRUST_MS. 1, 0, -1. */
-int cas_has(struct cas *c, const char *hex, struct err *err);
+/* Is it there? Renews its time when that is due, so a yes holds for CAS_TRUST_MS. 1, 0, -1. One of
+ * another `size` (-1: not known) is what a power cut left: it is removed, and not there. */
+int cas_has(struct cas *c, const char *hex, int64_t size, struct err *err);
 /* The same without touching anything (for --dry-run). */
 int cas_peek(struct cas *c, const char *hex, struct err *err);
 /* Touches it whatever its age: 1, 0 gone. */
@@ -76,7 +77,9 @@ int cas_other_queue(struct cas *c, const char *uuid, const char *home, char **ot
 
 /* Renews the pin of a list of inputs: 1 all it names is there for CAS_TRUST_MS, 0 not pinned. */
 int cas_pin_renew(struct cas *c, const char *list, struct err *err);
-/* Makes the pin. Precondition: see above. */
+/* Everything put through this handle survives a power cut: before a job row refers to it. */
+int cas_sync(struct cas *c, struct err *err);
+/* Makes the pin, after a cas_sync(). Precondition: see above. */
 int cas_pin(struct cas *c, const char *list, struct err *err);
 /* Somebody found an object missing: no pin can be trusted any more. */
 int cas_unpin_all(struct cas *c, struct err *err);

@@ -120,7 +120,7 @@ static enum work_state store_one(const struct inputs_store *s, struct work *w, s
 	if (w->known) {
 		hash_to_hex(hex, w->f->sha256);
 		rc = !s->cas ? 0 : s->dry_run ? cas_peek(s->cas, hex, err)
-					      : cas_has(s->cas, hex, err);
+					      : cas_has(s->cas, hex, w->f->stamp.size, err);
 		if (rc < 0)
 			return WORK_FAILED;
 		if (rc > 0)
@@ -389,7 +389,7 @@ static int renew_all(const struct input_set *in, struct inputs_store *s, struct 
 		if (in->files.p[i].url)
 			continue;
 		hash_to_hex(hex, in->files.p[i].sha256);
-		rc = cas_has(s->cas, hex, err);
+		rc = cas_has(s->cas, hex, in->files.p[i].stamp.size, err);
 		if (rc <= 0)
 			return rc < 0 ? -1 : err_set(err, ERR_BUSY, "the CAS lost %s while inputs "
 						     "were stored: submit again", in->files.p[i].src);

@@ -54,12 +54,14 @@ struct store_ops {
 		      struct err *err);
 	/* A whole file into the CAS part: reads fd from offset 0 to its end, stores it under the
 	 * key of its sha256 (cas_key()) and gives that in hex. What is stored is what was hashed.
-	 * 1 stored, 0 it was there (its time is renewed). ERR_CONFLICT: it changed meanwhile. */
+	 * 1 stored, 0 it was there (its time is renewed; one of another size is what a power cut
+	 * left, and is replaced). ERR_CONFLICT: the file changed meanwhile. */
 	int (*put_content)(struct store *s, int fd, char *hex, int64_t *size, struct err *err);
 	/* A read-only hard link of an object at dirfd/path, for inputs too large to copy. 1, 0 no
 	 * such object; ERR_USAGE where the store or the file systems cannot. */
 	int (*link)(struct store *s, const char *key, int dirfd, const char *path, struct err *err);
-	/* Everything put through this handle survives a power cut after this. */
+	/* Everything put through this handle, whether stored or found, survives a power cut after
+	 * this. */
 	int (*sync)(struct store *s, struct err *err);
 	/* Removes what writers that died left half done; *count how many. */
 	int (*sweep)(struct store *s, int64_t *count, struct err *err);

@@ -206,6 +206,8 @@ static void files_close(struct store *base)
 {
 	struct store_files *s = files_of(base);
 
+	for (size_t i = 0; i < MIN(s->n_unsynced, (size_t)STORE_UNSYNCED_MAX); i++)
+		free(s->unsynced[i]);
 	if (s->lockfd >= 0)
 		close(s->lockfd);
 	if (s->tmpfd >= 0)

@@ -12,12 +12,15 @@
 #define STORE_TMP ".tmp"
 #define STORE_LOCK ".lock"
 
+enum { STORE_UNSYNCED_MAX = 8 };
+
 struct store_files {
 	struct store base;
 	char *dir; /* for messages */
 	int fd;
 	int tmpfd, lockfd; /* -1 until something is written; under mu */
-	atomic_bool unsynced;
+	char *unsynced[STORE_UNSYNCED_MAX]; /* keys put since the last sync; under mu */
+	size_t n_unsynced;                  /* may be above the maximum: then syncfs is cheaper */
 	atomic_bool no_clone; /* FICLONE was refused once: do not ask for each file */
 	pthread_mutex_t mu;
 	pthread_cond_t idle;

@@ -77,9 +77,28 @@ static int make_parents(struct store_files *s, const char *key, struct err *err)
 	return rc < 0 ? err_prefix(err, "%s", s->dir) : 0;
 }
 
-/* Gives the finished temporary file its name. 1 stored, 0 another one was there first. The
- * temporary name is gone afterwards in any case. */
-static int temp_commit(struct store_files *s, const char *name, const char *key, struct err *err)
+static void note_unsynced(struct store_files *s, const char *key)
+{
+	pthread_mutex_lock(&s->mu);
+	if (s->n_unsynced < STORE_UNSYNCED_MAX)
+		s->unsynced[s->n_unsynced] = xstrdup(key);
+	s->n_unsynced++;
+	pthread_mutex_unlock(&s->mu);
+}
+
+/* Is an object there, of this size (-1: any)? A wrong size is what a power cut left. */
+static bool is_whole(struct store_files *s, const char *key, int64_t size)
+{
+	struct stat st;
+
+	return fstatat(s->fd, key, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       (size < 0 || st.st_size == size);
+}
+
+/* Gives the finished temporary file its name. 1 stored, 0 another one (of `size` bytes, -1: any) was
+ * there first. The temporary name is gone afterwards in any case. */
+static int temp_commit(struct store_files *s, const char *name, const char *key, int64_t size,
+		       struct err *err)
 {
 	int ret;
 
@@ -88,12 +107,15 @@ static int temp_commit(struct store_files *s, const char *name, const char *key,
 		return -1;
 	}
 	for (int i = 0;; i++) {
-		ret = touch_locked(s, key, err);
+		bool whole = is_whole(s, key, size);
+
+		ret = whole ? touch_locked(s, key, err) : 0;
 		if (ret != 0) {
 			ret = ret > 0 ? 0 : -1;
 			break;
 		}
-		ret = file_rename(s->tmpfd, name, s->fd, key, RENAME_NOREPLACE, err);
+		ret = file_rename(s->tmpfd, name, s->fd, key,
+				  size < 0 || whole ? RENAME_NOREPLACE : 0, err);
 		if (ret > 0)
 			break;
 		if (ret < 0) {
@@ -105,6 +127,8 @@ static int temp_commit(struct store_files *s, const char *name, const char *key,
 	if (ret <= 0)
 		unlinkat(s->tmpfd, name, 0);
 	files_unlock_shared(s);
+	if (ret >= 0)
+		note_unsynced(s, key);
 	return ret;
 }
 
@@ -134,6 +158,8 @@ int files_put(struct store *base, const char *key, const struct store_source *sr
 	if (files_check_key(s, key, err) < 0)
 		return -1;
 	ret = files_touch(base, key, err);
+	if (ret > 0)
+		note_unsynced(s, key); /* whoever put it may have died before it was synced */
 	if (ret != 0)
 		return ret > 0 ? 0 : -1;
 	fd = temp_open(s, name, err);
@@ -144,9 +170,8 @@ int files_put(struct store *base, const char *key, const struct store_source *sr
 		close(fd);
 		return err_prefix(err, "cannot store %s/%s", s->dir, key);
 	}
-	ret = temp_commit(s, name, key, err);
+	ret = temp_commit(s, name, key, -1, err);
 	close(fd);
-	atomic_store(&s->unsynced, true);
 	return ret;
 }
 
@@ -198,21 +223,64 @@ int files_put_content(struct store *base, int fd, char *hex, int64_t *size,
 		return -1;
 	}
 	cas_key(key, hex);
-	ret = temp_commit(s, name, key, err);
+	ret = temp_commit(s, name, key, *size, err);
 	close(tmp);
-	atomic_store(&s->unsynced, true);
+	return ret;
+}
+
+/* fsync of the file and of the directory that names it. */
+static int sync_object(struct store_files *s, const char *key, struct err *err)
+{
+	char *dir = xstrdup(key), *slash = strrchr(dir, '/');
+	int fd = openat(s->fd, key, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), ret = 0;
+
+	if (fd >= 0 && fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
+		ret = err_sys(err, "cannot flush %s/%s", s->dir, key);
+	if (fd >= 0)
+		close(fd);
+	if (slash && ret == 0) {
+		*slash = '\0';
+		fd = openat(s->fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0) {
+			ret = file_sync_dir(fd, err);
+			close(fd);
+		}
+	}
+	free(dir);
 	return ret;
 }
 
 int files_sync(struct store *base, struct err *err)
 {
 	struct store_files *s = files_of(base);
+	char *keys[STORE_UNSYNCED_MAX];
+	size_t n, known;
+	int ret = 0;
 
-	if (atomic_exchange(&s->unsynced, false) && syncfs(s->fd) < 0) {
-		atomic_store(&s->unsynced, true);
-		return err_sys(err, "cannot flush %s", s->dir);
+	pthread_mutex_lock(&s->mu);
+	n = s->n_unsynced;
+	known = MIN(n, (size_t)STORE_UNSYNCED_MAX);
+	memcpy(keys, s->unsynced, known * sizeof(*keys));
+	s->n_unsynced = 0;
+	pthread_mutex_unlock(&s->mu);
+	if (n > known && syncfs(s->fd) < 0)
+		ret = err_sys(err, "cannot flush %s", s->dir);
+	for (size_t i = 0; i < known; i++) {
+		if (n == known && ret == 0)
+			ret = sync_object(s, keys[i], err);
+		free(keys[i]);
 	}
-	return 0;
+	if (n == known && n && ret == 0)
+		ret = file_sync_dir(s->fd, err);
+	if (ret < 0) { /* nothing is known to be safe: all of it next time */
+		pthread_mutex_lock(&s->mu);
+		for (size_t i = 0; i < MIN(s->n_unsynced, (size_t)STORE_UNSYNCED_MAX); i++)
+			free(s->unsynced[i]);
+		memset(s->unsynced, 0, sizeof(s->unsynced));
+		s->n_unsynced = STORE_UNSYNCED_MAX + 1;
+		pthread_mutex_unlock(&s->mu);
+	}
+	return ret;
 }
 
 struct sweep_walk {
