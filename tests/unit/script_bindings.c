@@ -76,7 +76,20 @@ static const char *const snippets[] = {
 	"assert(kubeque.control.kill(JOB.born, '3') <= 1)",
 	"assert(kubeque.control.reset(JOB.born, {ranges = '3', states = {'killed'}}) <= 1)",
 	"assert(kubeque.control.drain('nosuch') == false)",
-	"assert(kubeque.machine())",
+	"assert(kubeque.machine().cpus > 0 and kubeque.machine_check())",
+	"assert(kubeque.reap{lease = 20} == 0)",
+	"assert(kubeque.control.ring_nodes())",
+	"local r, m, c = kubeque.control.remove(JOB.born, {}) assert(not r and c == 'conflict', m)",
+	"assert(kubeque.units.possible('{\"cpu\":2}', '{\"cpu\":1}', '{\"cpu\":4,\"memory\":1}'))",
+	"local r, m, c = kubeque.units.possible('{\"cpu\":2}', '{\"cpu\":1}')\n"
+	"assert(not r and c == 'usage' and m:find('cpu'))",
+	"assert(kubeque.csv.row{''} == '\"\"\\n' and kubeque.csv.row{'', ''} == ',\\n')",
+	"assert(kubeque.proc.call{'/bin/sh', '-c', 'exit $A', env = {A = '3'}, cwd = '/'} == 3)",
+	"assert(kubeque.proc.call{'/nosuch'} == 127)",
+	"kubeque.fs.remove_tree(HOME .. '/m') assert(kubeque.fs.mkdir_p(HOME .. '/m'))\n"
+	"assert(kubeque.materialize{cas = HOME .. '/CAS', dir = HOME .. '/m', inputs = {}})\n"
+	"local r, m, c = kubeque.materialize{cas = HOME .. '/CAS', dir = HOME .. '/m', inputs = {\n"
+	"  {dst = 'x', sha256 = ('0'):rep(64), size = 1}}} assert(not r, m)",
 	"assert(require('kubeque.fs') == kubeque.fs)",
 	"assert(kubeque.time.utc(kubeque.time.now()) and kubeque.time.log(0) and kubeque.time.id(0))",
 };
@@ -96,6 +109,10 @@ static const struct { const char *code, *message; } wrong[] = {
 	{ "kubeque.queue.jobs{states = {'opne'}}", "there is no state 'opne'" },
 	{ "kubeque.queue.tasks(JOB.born, {states = {}})", "empty" },
 	{ "kubeque.queue.job(3.5, 'x').x = 1", NULL },
+	{ "kubeque.control.reset(JOB.born, {states = {'pending'}})", "no state that can be reset" },
+	{ "kubeque.control.reset(JOB.born, {})", "option 'states' is missing" },
+	{ "kubeque.materialize{cas = '/x', dir = '/y'}", "option 'inputs' is missing" },
+	{ "kubeque.proc.call{}", "no program" },
 	{ "kubeque.sleep(-1)", "out of range" },
 	{ "kubeque.sleep(1e300)", "out of range" },
 	{ "kubeque.sleep(0/0)", "out of range" },
