@@ -9,6 +9,7 @@
 #include <lua.h>
 
 #define LIBS(X) \
+	X(cas) \
 	X(clean) \
 	X(consume) \
 	X(control) \
