@@ -148,7 +148,7 @@ static int cas_has_(lua_State *L)
 	const char *hex = check_hash(L, 1);
 	struct err err = ERR_INIT;
 	struct cas *c = open_cas(L, &err);
-	int found = c ? cas_has(c, hex, &err) : -1;
+	int found = c ? cas_has(c, hex, -1, &err) : -1;
 
 	if (found < 0)
 		return script_fail(L, &err);
