@@ -41,6 +41,7 @@ struct queue_sqlite {
 	struct holder_look held_by;  /* who held the write lock when we last looked */
 	int64_t held_since_ms;       /* into the wait: first look that saw the same */
 	char uuid[33];
+	bool numbers;        /* temp.number holds 0 .. 9,999 */
 	int64_t since_pause; /* rows added since submit_add last slept */
 	/* of the running transaction */
 	VEC(struct tally_delta) tally;

@@ -9,7 +9,7 @@
 #include "base/vec.h"
 #include "work/submit_plan.h"
 
-enum { STORE_BATCH = 10000 };
+enum { STORE_BATCH = 30000 };
 
 struct chunk_name {
 	char hex[SHA256_HEX_SIZE];
