@@ -118,7 +118,7 @@ local function find_failure(w, now)
   if bad == (w.bad_seen or 0) or now < (w.next_failure or 0) then
     return
   end
-  w.bad_seen, w.next_failure = bad, now + 2
+  w.bad_seen = bad
   for _, entry in ipairs(w.jobs) do
     local list = kubeque.queue.tasks(entry.job.born, { states = { "failed", "killed" },
       after = entry.failed_at or 0, limit = 100 })
@@ -128,6 +128,7 @@ local function find_failure(w, now)
       w.failure = ("task %d %s"):format(task.n, task.label)
     end
   end
+  w.next_failure = now + math.max(2, 50 * (kubeque.time.mono() - now))
 end
 
 -- ---- telling ----

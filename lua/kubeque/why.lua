@@ -220,12 +220,14 @@ function M.job(job)
     return ("%s is running: %s"):format(job.id, text),
       node_evidence(fault.check(kubeque.queue.nodes(job.cluster)))
   end
-  local failed = first_task(job, { "failed" })
+  local killed = counts.killed or 0
+  local failed = (counts["complete(code=0)"] or 0) + killed < job.n
+    and first_task(job, { "failed" })
   if failed then
     local why, evidence = M.task(job, failed)
     return ("%s has ended, not every task succeeded: %s. First: %s"):format(job.id, text, why),
       evidence
-  elseif first_task(job, { "killed" }) then
+  elseif killed > 0 then
     return ("%s was killed by the user: %s"):format(job.id, text), {}
   end
   return ("%s succeeded: all of its %s"):format(job.id, plural(job.n, "task")), {}
