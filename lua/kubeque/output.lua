@@ -43,9 +43,21 @@ local human = {
   bytes = function(v) return kubeque.units.format_bytes(v) end,
 }
 
+---"a: 1, b: 2", sorted by bytes.
+local function pairs_text(value)
+  local parts = {}
+  for key, item in pairs(value) do
+    parts[#parts + 1] = ("%s: %s"):format(key, item)
+  end
+  table.sort(parts)
+  return table.concat(parts, ", ")
+end
+
 local function for_people(column, value)
   if value == nil or value == kubeque.json.null then
     return ""
+  elseif type(value) == "table" then
+    return pairs_text(value)
   elseif human[column.type] then
     return human[column.type](value)
   elseif math.type(value) == "float" then

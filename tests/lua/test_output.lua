@@ -46,7 +46,7 @@ t.is(printed { format = "tsv" }, 'id\twhen\ttook\tsize\tlabels\tonly_data\n'
 t.is(printed { quiet = true }, 'a\nb,"\t\n\n', "-q: ids only")
 local text = printed {}
 t.like(text, "^ID +WHEN +TOOK +SIZE +LABELS +ONLY TABLE\n", "a table has a heading")
-t.like(text, "\na .*2017%-09%-15 %d%d:49:48 +1m30s +1%.5M", "and amounts for people")
+t.like(text, "\na .*2017%-09%-15 %d%d:49:48 +1m30s +1%.5M +x: 1 +t\n", "and amounts for people")
 t.ok(not text:find("\t", 1, true), "and no control characters")
 t.is(printed({}, {}), "", "an empty table prints nothing")
 t.is(output.cut("äöü", 2), "äö", "text is cut by characters")
