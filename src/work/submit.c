@@ -183,11 +183,10 @@ static int store_root_and_bind(struct submission *s, struct chunker *c, struct e
 	char root[SHA256_HEX_SIZE];
 
 	if (store_root(c, s->list, root, err) < 0 ||
-	    store_renew(c, s->since_ms, s->list, root, err) < 0 ||
-	    cas_sync(s->to->cas, err) < 0)
+	    store_renew(c, s->since_ms, s->list, root, err) < 0)
 		return -1;
 	/* who is told "submitted" finds all of it after a power cut */
-	if (store_sync(cas_store(s->to->cas), err) < 0)
+	if (cas_sync(s->to->cas, err) < 0)
 		return -1;
 	return bind_job(s, root, err);
 }
