@@ -1,6 +1,7 @@
 #include "work/submit.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -193,16 +194,17 @@ static int store_root_and_bind(struct submission *s, struct chunker *c, struct e
 
 static int store_all(struct submission *s, struct chunker *c, struct err *err)
 {
-	char *dir;
-	int ret = -1;
+	char *dir = results_dir_of(s);
+	int ret;
 
-	if (!s->rerun)
-		return store_tasks(c, s->out->born, err) < 0 ? -1 : store_root_and_bind(s, c, err);
-	dir = results_dir_of(s);
-	if (submission_store_kept(s, c, dir, err) == 0 && store_root_and_bind(s, c, err) == 0) {
+	if (s->rerun)
+		ret = submission_store_kept(s, c, dir, err);
+	else
+		ret = store_tasks(c, s->out->born, err);
+	if (ret == 0)
+		ret = store_root_and_bind(s, c, err);
+	if (ret == 0)
 		submission_put_in_place(s, dir);
-		ret = 0;
-	}
 	free(dir);
 	return ret;
 }
@@ -248,19 +250,24 @@ static int store_once(struct submission *s, struct err *err)
 	return ret;
 }
 
-static void wake_nodes(const char *home)
+/* Nodes, and who waits for the job that was replaced. */
+static void wake(const struct submission *s)
 {
 	struct err ignored = ERR_INIT;
+	char watchers[40];
 	int homefd, bells;
 
-	if (!home)
+	if (!s->to->home)
 		return;
-	homefd = open(home, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	homefd = open(s->to->home, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 	if (homefd < 0)
 		return;
 	bells = bell_dir(homefd, &ignored);
 	if (bells >= 0) {
 		(void)bell_ring_all(bells, "n.");
+		snprintf(watchers, sizeof(watchers), "w.%lld.", (long long)s->old.born);
+		if (s->old.born)
+			(void)bell_ring_all(bells, watchers);
 		close(bells);
 	}
 	close(homefd);
@@ -295,7 +302,9 @@ static int store(struct submission *s, struct err *err)
 			return -1;
 		s->announced = false;
 	}
-	wake_nodes(s->to->home);
+	wake(s);
+	if (s->old.born)
+		submission_forget_old(s);
 	return 0;
 }
 

@@ -44,7 +44,10 @@ int submission_held(const char *id, struct err *err);
  * is prepared beside the one in use. */
 int submission_store_kept(struct submission *s, struct chunker *c, const char *dir,
 			  struct err *err);
-/* The job is visible: what was prepared takes its place. */
+/* The job is visible: what was prepared takes its place, or what an earlier job of this name left
+ * is moved away. */
 void submission_put_in_place(struct submission *s, const char *dir);
+/* Rows of the job that was replaced go, for as long as that is quick; `clean` does the rest. */
+void submission_forget_old(struct submission *s);
 
 #endif

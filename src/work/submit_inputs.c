@@ -171,6 +171,16 @@ static int add_downloads(struct plan *p, struct err *err)
 	return ret;
 }
 
+/* Nodes of this machine read no Cloud Storage. */
+static int refuse_url(const struct input_file *f, struct err *err)
+{
+	if (!f->url)
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "%s: inputs in Cloud Storage cannot be used on this machine yet: download "
+		       "it first (gsutil cp) and give the file", f->src);
+}
+
 /* ---- together -------------------------------------------------------------------------------- */
 
 struct tally {
@@ -217,6 +227,10 @@ int plan_add_inputs(struct plan *p, struct err *err)
 		p->own_inputs = true;
 	if (inputs_check(p->inputs, err) < 0)
 		return -1;
+	for (size_t i = 0; i < inputs_count(p->inputs); i++) {
+		if (refuse_url(inputs_at(p->inputs, i), err) < 0)
+			return -1;
+	}
 	if (inputs_count(p->inputs) > MANY_FILES || inputs_bytes(p->inputs) > many_bytes)
 		announce(p);
 	return 0;
@@ -253,6 +267,10 @@ int maker_find_inputs(struct task_maker *m, struct plan *p, const struct row *ro
 	if (n < 0)
 		return err_prefix(err, "task %lld", (long long)row->number);
 	m->n_files = (size_t)n;
+	for (size_t i = 0; i < m->n_files; i++) {
+		if (refuse_url(m->files[i], err) < 0)
+			return err_prefix(err, "task %lld", (long long)row->number);
+	}
 	return 0;
 }
 

@@ -1,8 +1,12 @@
 /* --rerun: rows that keep an earlier result, and that result. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "work/submit_impl.h"
+
+enum { FORGET_MS = 100, FORGET_ROWS = 5000 };
 
 struct batch {
 	struct task_new row[MANIFEST_CHUNK];
@@ -115,8 +119,23 @@ void submission_put_in_place(struct submission *s, const char *dir)
 	struct err ignored = ERR_INIT;
 	struct results *r = NULL;
 
-	results_close(s->prepared);
+	if (s->prepared)
+		results_close(s->prepared);
+	else if (access(dir, F_OK) < 0)
+		return;
 	s->prepared = NULL;
 	if (results_open(dir, &is, s->spec->umask, &r, &ignored) > 0)
 		results_close(r);
+}
+
+void submission_forget_old(struct submission *s)
+{
+	int64_t until = clock_mono_ms() + FORGET_MS;
+	struct err ignored = ERR_INIT;
+	bool more = true;
+
+	while (more && clock_mono_ms() < until) {
+		if (queue_job_delete(s->to->queue, s->old.born, FORGET_ROWS, &more, &ignored) < 0)
+			return;
+	}
 }

@@ -156,6 +156,29 @@ def _(home):
     assert stored(home) == []
 
 
+@test("a name used again: what an earlier job left is moved away before anything runs")
+def _(home):
+    assert home.kq("sub", "-n", "j", "echo old").code == 0
+    assert home.kq("clean", "j").code == 0
+    results = os.path.join(home.path, "results")
+    assert os.path.exists(os.path.join(results, "j", "1", "stdout.txt"))
+    home.end_nodes()
+    assert home.kq("sub", "-n", "j", "--no-nodes", "--no-wait", "echo new").code == 0
+    moved = [name for name in os.listdir(results) if name.startswith("j~")]
+    assert len(moved) == 1 and os.path.exists(os.path.join(results, moved[0], "1", "stdout.txt")), os.listdir(results)
+    assert not os.path.exists(os.path.join(results, "j", "1")), "results of two jobs are mixed"
+
+
+@test("inputs in Cloud Storage are refused for now with a sentence")
+def _(home):
+    result = home.kq("sub", "--no-wait", "-u", "gs://bucket/key", "true")
+    assert result.code == 2 and "gs://bucket/key" in result.err, result
+    home.file("p.csv", "k\nx\n")
+    result = home.kq("sub", "--no-wait", "-p", "p.csv", "-u", "gs://bucket/{k}", "true")
+    assert result.code == 2 and "gs://bucket/x" in result.err, result
+    assert stored(home) == []
+
+
 @test("--nodes N has N nodes, --no-nodes none")
 def _(home):
     assert home.kq("sub", "-n", "j", "--no-nodes", "--no-wait", "true").code == 0
