@@ -141,15 +141,18 @@ static bool store(struct committer *c, struct group *g)
 
 		r->out.v = o->v;
 		r->out.answer = o->answer;
-		if (o->over)
-			job_over(c, r->c.job);
-		watch_ring(c, r->c.job, o->over);
 		if (o->answer != ANSWER_ACCEPTED)
 			*vec_push(&g->gone) = r;
 		else if (o->success)
 			publish(r);
 		else
 			*vec_push(&g->ended) = r;
+	}
+	/* who is told finds the results in their place */
+	for (size_t i = 0; i < g->out.n; i++) {
+		if (g->out.p[i].over)
+			job_over(c, g->runs.p[i]->c.job);
+		watch_ring(c, g->runs.p[i]->c.job, g->out.p[i].over);
 	}
 	return true;
 }
@@ -244,6 +247,16 @@ static void follow(struct committer *c, struct run *r)
 	struct task t;
 	int ret = queue_task_get(c->q, r->c.job, r->c.n, &t, &err);
 
+	/* ours still, but somebody removed what it left: it has to run again */
+	if (ret > 0 && t.state == TASK_CLAIMED && t.attempt == r->c.attempt &&
+	    strcmp(t.node, c->node) == 0) {
+		struct release row = { .job = t.job, .n = t.n, .v = t.v, .started = true };
+
+		log_warn("Task %s.%lld was given back: %s", r->ctx->job.id, (long long)t.n,
+			 *r->fault ? r->fault : "its files are gone");
+		ret = queue_release(c->q, c->node, CAUSE_RELEASED, &row, 1, c->memory_held,
+				    id_u64(), &err);
+	}
 	if (ret > 0 && t.state == TASK_KILLED && t.attempt == r->c.attempt && r->staged &&
 	    run_restage_killed(r, &err) < 0)
 		warn(r, &err);

@@ -173,6 +173,7 @@ static void on_signal(struct consumer *c, int sig)
 	if (sig != SIGTERM && sig != SIGINT)
 		return;
 	if (c->phase == PHASE_RUN) {
+		c->told_to_leave = true;
 		log_info("Node %s drains: it ends what it runs and claims nothing more", c->node);
 		c->phase = PHASE_DRAIN;
 		committer_drain(c->committer);
@@ -460,7 +461,7 @@ static int live(const struct consumer_options *o, const char *id, int sig_fd, st
 	q = lease_q = NULL;
 	log_info("Node %s is ready", c.node);
 	loop(&c);
-	ret = c.phase == PHASE_LOST;
+	ret = c.phase == PHASE_LOST && !c.told_to_leave;
 	log_info("Node %s leaves", c.node);
 out:
 	queue_close(lease_q);

@@ -39,6 +39,7 @@ struct consumer {
 	char node[NODE_ID_SIZE];
 	struct resources cap, free, reserved; /* reserved: claimed, not started */
 	enum phase phase;
+	bool told_to_leave;                   /* by a signal: no new life after a loss */
 
 	int home_fd, nodes_fd, bells_fd, sig_fd, wake_fd, ep_fd, null_fd;
 	struct bell bell;

@@ -366,8 +366,9 @@ static int deal(struct reaper *r, struct queue *q, const struct node *n, bool de
 		log_warn("Node %s: %s", n->id, err->text);
 	if (sweep(r, q, n, &count, err) < 0)
 		return err_prefix(err, "node %s", n->id);
-	log_info("Node %s is %s: %zu of its tasks were taken care of", n->id,
-		 dead ? "dead" : "lost", count);
+	if (count || n->state != NODE_LOST)
+		log_info("Node %s is %s: %zu of its tasks were taken care of", n->id,
+			 dead ? "dead" : "lost", count);
 	salvage_stages(q, r->cluster, n->id);
 	if (!dead) /* it may come back to read that it is lost, and leave by itself */
 		return 1;

@@ -312,6 +312,9 @@ void run_collect(struct run *r, const struct run_env *e, bool quick)
 		r->state = RUN_GIVEN_BACK;
 	} else if (collect(r, e, quick, &err) < 0) {
 		give_back(r, &err);
+		/* its stage is gone: whoever removed it knows that it counts for nothing */
+		if (r->stop == STOP_TAKEN || err.sys == ENOENT)
+			r->state = RUN_GONE;
 	} else {
 		r->state = r->stop == STOP_TAKEN ? RUN_GONE : RUN_DONE;
 	}
