@@ -240,6 +240,7 @@ end
 local function done(w)
   local code = 0
   for _, entry in ipairs(w.jobs) do
+    kubeque.results.settle(entry.job) -- the node may be a moment behind the queue
     if w.o.done_lines ~= false then
       say(w, "Done waiting for job to complete, results written to "
         .. kubeque.results.dir(entry.job))

@@ -4,6 +4,7 @@
  *   results.path(job, n) -> directory of the accepted attempt of task n, or nil
  *   results.stdout(job, n[, k]) -> path of the stdout.txt of attempt k (default: the accepted, else
  *   the last, which may still run), or nil
+ *   results.settle(job) -> true: what the queue accepted is published, if its node was not so far
  */
 #include "work/results.h"
 
@@ -13,6 +14,7 @@
 #include "script/convert.h"
 #include "script/libs.h"
 #include "script/session.h"
+#include "work/salvage.h"
 
 #define RESULTS_META "kubeque.results"
 #define PATH_META "kubeque.path"
@@ -145,9 +147,28 @@ static int results_stdout_(lua_State *L)
 		      results_stdout);
 }
 
+static int results_settle_(lua_State *L)
+{
+	struct err err = ERR_INIT;
+	struct queue *q = session_queue(L, &err);
+	struct results *r = NULL;
+	int ret;
+
+	if (!q)
+		return script_fail(L, &err);
+	ret = find(L, q, &r, &err);
+	if (ret > 0)
+		ret = salvage_results(q, r, check_field(L, "born"), &err);
+	if (ret < 0)
+		return script_fail(L, &err);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 static const luaL_Reg results_functions[] = {
 	{ "dir", results_dir_ },
 	{ "path", results_path_ },
+	{ "settle", results_settle_ },
 	{ "stdout", results_stdout_ },
 	{ NULL, NULL },
 };

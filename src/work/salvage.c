@@ -24,6 +24,17 @@ static int add_staged(void *ctx, int64_t n, int64_t k)
 	return 0;
 }
 
+int salvage_results(struct queue *q, struct results *r, int64_t born, struct err *err)
+{
+	struct staged s = { 0 };
+	int ret = results_staged(r, add_staged, &s, err);
+
+	for (size_t i = 0; i < s.v.n && ret == 0; i++)
+		ret = settle_stage(q, r, born, s.v.p[i].n, s.v.p[i].k, err);
+	vec_release(&s.v);
+	return ret < 0 ? -1 : 0;
+}
+
 struct job_place {
 	int64_t born;
 	char id[JOB_ID_MAX + 1];
