@@ -14,15 +14,16 @@ void hash_to_hex(char *hex, const uint8_t *sha256)
 	hex[2 * SHA256_SIZE] = '\0';
 }
 
+static unsigned nibble(char c)
+{
+	return (unsigned char)c <= '9' ? (unsigned char)c - (unsigned)'0'
+				       : (unsigned char)c - (unsigned)'a' + 10;
+}
+
 void hash_from_hex(uint8_t *sha256, const char *hex)
 {
-	for (size_t i = 0; i < SHA256_SIZE; i++) {
-		int hi = hex[2 * i], lo = hex[2 * i + 1];
-
-		hi = hi <= '9' ? hi - '0' : hi - 'a' + 10;
-		lo = lo <= '9' ? lo - '0' : lo - 'a' + 10;
-		sha256[i] = (uint8_t)(hi << 4 | lo);
-	}
+	for (size_t i = 0; i < SHA256_SIZE; i++)
+		sha256[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
 }
 
 void hash_stamp_of(struct hash_stamp *out, const struct stat *st)

@@ -270,21 +270,23 @@ static size_t begin_spec(struct input_set *in, char kind, const char *text, bool
 {
 	struct buf key = BUF_INIT;
 	struct input_spec *s;
-	uintptr_t have = 0;
+	size_t *have = NULL;
 
 	assert(!in->checked);
 	*known = false;
 	if (in->o.pool) {
 		buf_addch(&key, kind);
 		buf_adds(&key, text);
-		have = (uintptr_t)map_get(&in->by_text, key.p);
-		if (!have)
-			map_set(&in->by_text, key.p, (void *)(uintptr_t)(in->specs.n + 1));
+		have = map_get(&in->by_text, key.p);
+		*known = have != NULL;
+		if (!have) {
+			have = arena_alloc(&in->arena, sizeof(*have));
+			*have = in->specs.n;
+			map_set(&in->by_text, key.p, have);
+		}
 		buf_release(&key);
-	}
-	if (have) {
-		*known = true;
-		return have - 1;
+		if (*known)
+			return *have;
 	}
 	s = vec_push(&in->specs);
 	*s = (struct input_spec){ .text = arena_strdup(&in->arena, text), .first = in->files.n };

@@ -8,6 +8,7 @@
 #include "base/base.h"
 #include "cas/inputs_internal.h"
 #include "model/path.h"
+#include "sys/file.h"
 
 struct glob {
 	struct input_set *in;
@@ -49,69 +50,77 @@ static int take_match(struct glob *g, bool files, struct err *err)
 	return ret;
 }
 
-static bool is_dir(int fd, const struct dirent *e, bool follow)
+/* One directory that is looked through for a component with wildcards. */
+struct level {
+	struct glob *g;
+	const char *comp, *rest;
+	const char *next; /* what follows comp; NULL: nothing */
+};
+
+static bool leads_to_dir(const struct walk_entry *e)
 {
 	struct stat st;
 
-	if (e->d_type != DT_UNKNOWN && !(e->d_type == DT_LNK && follow))
-		return e->d_type == DT_DIR;
-	return fstatat(fd, e->d_name, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISDIR(st.st_mode);
+	return e->type == DT_DIR ||
+	       (e->type == DT_LNK && fstatat(e->dirfd, e->name, &st, 0) == 0 && S_ISDIR(st.st_mode));
 }
 
-/* What to do with one entry of the directory at g->path. `comp` is a component with wildcards,
- * `next` what follows it (NULL: nothing). */
-static int take_name(struct glob *g, int fd, const struct dirent *e, const char *comp,
-		     const char *rest, const char *next, struct err *err)
+static int take_name(const struct level *l, const struct walk_entry *e, struct err *err)
 {
-	bool deep = strcmp(comp, "**") == 0;
-	size_t n = g->path.n;
-	int ret = 0;
+	struct glob *g = l->g;
 
-	if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-		return 0;
-	buf_adds(&g->path, e->d_name);
-	if (deep && is_dir(fd, e, false)) {
-		if (!inputs_excluded(g->in, g->path.p, NULL)) {
-			buf_addch(&g->path, '/');
-			ret = glob_step(g, rest, err);
-		}
-	} else if (deep && !next) {
-		ret = take_match(g, true, err);
-	} else if (!deep && glob_match(comp, e->d_name)) {
-		if (!next) {
-			ret = take_match(g, false, err);
-		} else if (is_dir(fd, e, true)) {
-			buf_addch(&g->path, '/');
-			ret = glob_step(g, next, err);
-		}
+	if (strcmp(l->comp, "**") == 0) {
+		if (e->type != DT_DIR)
+			return l->next ? 0 : take_match(g, true, err);
+		if (inputs_excluded(g->in, g->path.p, NULL))
+			return 0;
+		buf_addch(&g->path, '/');
+		return glob_step(g, l->rest, err);
 	}
-	g->path.n = n;
-	g->path.p[n] = '\0';
-	return ret;
+	if (!glob_match(l->comp, e->name))
+		return 0;
+	if (!l->next)
+		return take_match(g, false, err);
+	if (!leads_to_dir(e))
+		return 0;
+	buf_addch(&g->path, '/');
+	return glob_step(g, l->next, err);
+}
+
+static int take_entry(void *ctx, const struct walk_entry *e, struct err *err)
+{
+	const struct level *l = ctx;
+	size_t n = l->g->path.n;
+	int ret;
+
+	if (e->depth == 0)
+		return WALK_GO_ON;
+	buf_adds(&l->g->path, e->name);
+	ret = take_name(l, e, err);
+	l->g->path.n = n;
+	l->g->path.p[n] = '\0';
+	return ret < 0 ? -1 : WALK_SKIP;
 }
 
 static int match_dir(struct glob *g, const char *comp, const char *rest, const char *next,
 		     struct err *err)
 {
-	DIR *d = opendir(g->path.n ? g->path.p : ".");
-	const struct dirent *e;
+	struct level l = { g, comp, rest, next };
+	char *dir = xstrdup(g->path.n ? g->path.p : ".");
+	struct stat st;
 	int ret = 0;
 
-	if (!d) {
-		char why[128];
-
-		if (errno == ENOENT || errno == ENOTDIR)
-			return 0;
-		snprintf(why, sizeof(why), ": %s", strerror(errno));
-		return inputs_refuse(err, "cannot list ", g->path.p, why);
-	}
+	if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
+		goto out;
 	if (strcmp(comp, "**") == 0 && next) /* no directory at all */
 		ret = glob_step(g, next, err);
-	while (ret == 0 && (e = readdir(d)))
-		ret = take_name(g, dirfd(d), e, comp, rest, next, err);
-	closedir(d);
-	return ret;
+	if (ret == 0)
+		ret = file_walk(AT_FDCWD, dir, WALK_NO_STAT | WALK_SORT, take_entry, &l, err);
+	if (ret < 0 && err->sys == EACCES)
+		err->code = ERR_USAGE;
+out:
+	free(dir);
+	return ret < 0 ? -1 : 0;
 }
 
 static int glob_step(struct glob *g, const char *rest, struct err *err)

@@ -26,7 +26,7 @@ struct input_set {
 	VEC(struct input_file) files;
 	VEC(struct input_dir) dirs;
 	VEC(struct input_spec) specs;
-	struct map by_text; /* of a pool: text -> id + 1 */
+	struct map by_text; /* of a pool: text -> its number, in the arena */
 	char *cwd;
 	int64_t bytes;
 	bool checked;

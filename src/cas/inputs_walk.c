@@ -141,8 +141,8 @@ static int child_order(const void *a, const void *b, void *names)
 	const char *p = (const char *)names + x->name, *q = (const char *)names + y->name;
 	unsigned char c, d;
 
-	while (*p && *p == *q)
-		p++, q++;
+	for (; *p && *p == *q; p++)
+		q++;
 	c = *p ? (unsigned char)*p : x->dir ? '/' : 0;
 	d = *q ? (unsigned char)*q : y->dir ? '/' : 0;
 	return c < d ? -1 : c > d;
@@ -200,7 +200,9 @@ static int walk_dir(struct walk *w, const struct level *up, int at, const char *
 		}
 	if (read_entries(w, &l, err) < 0)
 		goto out;
-	qsort_r(l.children.p, l.children.n, sizeof(*l.children.p), child_order, l.names.p);
+	if (l.children.n)
+		qsort_r(l.children.p, l.children.n, sizeof(*l.children.p), child_order,
+			l.names.p);
 	ret = take_children(w, &l, err);
 out:
 	if (l.fd >= 0)

@@ -182,7 +182,7 @@ static int files_remove(struct store *base, const char *key, const struct store_
 			struct err *err)
 {
 	struct store_files *s = files_of(base);
-	struct store_stat now;
+	struct store_stat now = { .size = 0 };
 	int ret;
 
 	if (files_check_key(s, key, err) < 0 || files_lock_exclusive(s, err) < 0)

@@ -89,6 +89,7 @@ out:
 		close(f.destfd);
 	vec_release(&f.tasks);
 	map_release(&f.flat);
+	arena_release(&f.flat_arena);
 	results_close(f.results);
 	jobctx_unref(f.ctx);
 	return ret;

@@ -58,7 +58,7 @@ static bool same_bytes(int sdir, const char *s, int ddir, const char *d)
 int fetch_same(int sdir, const struct fetch_file *s, int ddir, const char *name, bool look,
 	       struct stat *st, struct err *err)
 {
-	struct stat own;
+	struct stat own = { .st_mode = 0 };
 
 	st = st ? st : &own;
 	if (fstatat(ddir, name, st, AT_SYMLINK_NOFOLLOW) < 0) {
@@ -193,7 +193,9 @@ static int open_part(struct fetch *f, const char *name, struct err *err)
 	if (mkdirat(f->destfd, name, 0777) < 0 && errno != EEXIST)
 		return err_sys(err, "cannot make %s/%s", f->o->dest, name);
 	fd = openat(f->destfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? err_sys(err, "cannot open %s/%s", f->o->dest, name) : fd;
+	if (fd < 0)
+		return err_sys(err, "cannot open %s/%s", f->o->dest, name);
+	return fd;
 }
 
 static int put_files(struct writer *w, int64_t n, const struct fetch_list *l, struct err *err)

@@ -24,8 +24,8 @@ struct fetch {
 	int destfd;                    /* -1: not made yet */
 	VEC(struct fetch_task) tasks;  /* that have results */
 	int64_t need_bytes, need_files;
-	struct map flat;               /* path -> n + 1, as a pointer */
-	bool clones;                   /* the file systems share blocks */
+	struct map flat;               /* path -> its task, in flat_arena */
+	struct arena flat_arena;
 };
 
 /* ---- fetch_list.c: what is published, what was fetched before ---- */

@@ -87,16 +87,25 @@ bool fetch_list_has(const struct fetch_list *l, const char *path)
 
 /* ---- fetched before --------------------------------------------------------------------- */
 
+static int nibble(char c)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	const char *at = c ? strchr(digits, c >= 'a' && c <= 'f' ? c - 'a' + 'A' : c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
 /* "\xNN" of names that are not UTF-8 back into bytes, in place. */
 static void unescape(char *s)
 {
 	char *to = s;
 
 	for (; *s; s++) {
-		unsigned v;
+		int hi = s[0] == '\\' && s[1] == 'x' ? nibble(s[2]) : -1;
+		int lo = hi >= 0 ? nibble(s[3]) : -1;
 
-		if (s[0] == '\\' && s[1] == 'x' && s[2] && s[3] && sscanf(s + 2, "%2x", &v) == 1) {
-			*to++ = (char)v;
+		if (lo >= 0) {
+			*to++ = (char)(hi * 16 + lo);
 			s += 3;
 		} else {
 			*to++ = *s;

@@ -125,9 +125,11 @@ static int refuse_flat(const struct fetch *f, const char *path, int64_t a, int64
 static int claim_flat(struct fetch *f, const char *path, int64_t n, struct err *err)
 {
 	struct buf dir = BUF_INIT;
-	void *mine = (void *)(intptr_t)(n + 1);
-	intptr_t other = (intptr_t)map_get(&f->flat, path);
+	int64_t *mine = arena_alloc(&f->flat_arena, sizeof(*mine));
+	const int64_t *other = map_get(&f->flat, path);
 	int ret = 0;
+
+	*mine = n;
 
 	if (strcmp(path, "tasks.csv") == 0)
 		return err_set(err, ERR_USAGE, "%s.%" PRId64 " has an output tasks.csv, which is "
@@ -135,15 +137,15 @@ static int claim_flat(struct fetch *f, const char *path, int64_t n, struct err *
 			       f->ctx->job.id, n);
 	buf_addf(&dir, "%s/", path);
 	if (!other)
-		other = (intptr_t)map_get(&f->flat, dir.p);
+		other = map_get(&f->flat, dir.p);
 	if (other)
-		ret = refuse_flat(f, path, other - 1, n, err);
+		ret = refuse_flat(f, path, *other, n, err);
 	for (const char *s = path; ret == 0 && (s = strchr(s, '/')); s++) {
 		buf_clear(&dir);
 		buf_add(&dir, path, (size_t)(s - path));
-		other = (intptr_t)map_get(&f->flat, dir.p);
+		other = map_get(&f->flat, dir.p);
 		if (other)
-			ret = refuse_flat(f, dir.p, other - 1, n, err);
+			ret = refuse_flat(f, dir.p, *other, n, err);
 		buf_addch(&dir, '/');
 		if (!map_get(&f->flat, dir.p))
 			map_set(&f->flat, dir.p, mine);

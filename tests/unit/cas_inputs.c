@@ -99,6 +99,9 @@ static void test_places(void)
 	is_str(landed("data/**"), "data/1.csv data/2.csv data/deep/3.csv", "and at the end takes files");
 	is_str(landed("d*/[12].csv:in"), "in/1.csv in/2.csv", "a pattern with a dst");
 	is_str(landed("data/*"), "data/1.csv data/2.csv data/deep/3.csv", "directories that match come whole");
+	link_to("data", "linked");
+	is_str(landed("linked/*.csv"), "linked/1.csv linked/2.csv", "through a link to a directory");
+	is_str(landed("l*d/[12].csv"), "linked/1.csv linked/2.csv", "a wildcard, too");
 	is_str(landed("gs://b/k/o"), "o", "a URL lands under its base name");
 	is_str(landed("gs://b/k/o:p/q"), "p/q", "or where it is told");
 	is_str(landed("^d/x.txt"), "d/x.txt", "a word");
