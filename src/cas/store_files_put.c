@@ -86,13 +86,13 @@ static void note_unsynced(struct store_files *s, const char *key)
 	pthread_mutex_unlock(&s->mu);
 }
 
-/* Is an object there, of this size (-1: any)? A wrong size is what a power cut left. */
-static bool is_whole(struct store_files *s, const char *key, int64_t size)
+/* Is an object there, but not of this size (-1: any will do)? That is what a power cut left. */
+static bool is_cut(struct store_files *s, const char *key, int64_t size)
 {
 	struct stat st;
 
-	return fstatat(s->fd, key, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       (size < 0 || st.st_size == size);
+	return size >= 0 && fstatat(s->fd, key, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_size != size;
 }
 
 /* Gives the finished temporary file its name. 1 stored, 0 another one (of `size` bytes, -1: any) was
@@ -100,29 +100,30 @@ static bool is_whole(struct store_files *s, const char *key, int64_t size)
 static int temp_commit(struct store_files *s, const char *name, const char *key, int64_t size,
 		       struct err *err)
 {
+	bool made = false;
 	int ret;
 
 	if (files_lock_shared(s, err) < 0) {
 		unlinkat(s->tmpfd, name, 0);
 		return -1;
 	}
-	for (int i = 0;; i++) {
-		bool whole = is_whole(s, key, size);
+	for (;;) {
+		bool cut = is_cut(s, key, size);
 
-		ret = whole ? touch_locked(s, key, err) : 0;
+		ret = cut ? 0 : touch_locked(s, key, err);
 		if (ret != 0) {
 			ret = ret > 0 ? 0 : -1;
 			break;
 		}
-		ret = file_rename(s->tmpfd, name, s->fd, key,
-				  size < 0 || whole ? RENAME_NOREPLACE : 0, err);
+		ret = file_rename(s->tmpfd, name, s->fd, key, cut ? 0 : RENAME_NOREPLACE, err);
 		if (ret > 0)
 			break;
-		if (ret < 0) {
-			if (err->sys != ENOENT || i > 0 || make_parents(s, key, err) < 0)
-				break;
-			*err = (struct err)ERR_INIT;
-		}
+		if (ret == 0) /* another writer came in between: what is there now counts */
+			continue;
+		if (err->sys != ENOENT || made || make_parents(s, key, err) < 0)
+			break;
+		made = true;
+		*err = (struct err)ERR_INIT;
 	}
 	if (ret <= 0)
 		unlinkat(s->tmpfd, name, 0);
