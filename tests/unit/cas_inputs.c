@@ -279,6 +279,41 @@ static void test_store(void)
 	cas_close(cas);
 }
 
+static bool stop_now(void *ctx)
+{
+	(void)ctx;
+	return true;
+}
+
+static void test_late(void)
+{
+	struct err err = ERR_INIT;
+	struct cas *cas = cas_open_dir("CAS3", true, &err);
+	struct inputs_store s = { .cas = cas, .stop = stop_now };
+	struct input_set *in = inputs_new(NULL);
+	int64_t left = -1;
+
+	inputs_add(in, "a.txt", NULL, &err);
+	inputs_check(in, &err);
+	is_int(inputs_store(in, &s, &err), -1, "an interruption");
+	is_int(err.code, ERR_INTERRUPTED, "is told as such");
+	err = (struct err)ERR_INIT;
+	s.stop = NULL;
+	make("a.txt", "longer than before");
+	is_int(inputs_store(in, &s, &err), -1, "a file that changed after it was looked at");
+	ok(err.code == ERR_USAGE && strstr(err.text, "a.txt changed"), "is refused with a sentence");
+	err = (struct err)ERR_INIT;
+	unlink("a.txt");
+	is_int(inputs_store(in, &s, &err), -1, "one that is gone");
+	ok(err.code == ERR_USAGE && strstr(err.text, "a.txt"), "as well");
+	err = (struct err)ERR_INIT;
+	is_int(store_sweep(cas_store(cas), &left, &err), 0, "sweep");
+	is_int(left, 0, "nothing half done is left");
+	make("a.txt", "a");
+	inputs_free(in);
+	cas_close(cas);
+}
+
 static void test_many(void)
 {
 	struct err err = ERR_INIT;
@@ -320,6 +355,7 @@ int main(void)
 	test_pool();
 	test_store();
 	test_many();
+	test_late();
 	if (chdir("/") == 0)
 		file_rmtree(AT_FDCWD, root, &err);
 	return tap_done();
