@@ -23,7 +23,7 @@ local function run(opt, args, ctx)
   if not count or count < 1 or count > 1000 then
     fault.raisef("usage", "%s nodes: from 1 to 1000 can be added", text)
   end
-  local job = require("kubeque.select").job(ctx, name)
+  local job = require("kubeque.select").job(ctx, name, true)
   local started = require("kubeque.nodes").add(ctx, { count = count, job = job.id })
   if opt.quiet then
     for _, node in ipairs(started) do

@@ -26,7 +26,7 @@ local function chosen(opt, pattern, ctx)
   local name = pattern and select.split(pattern)
   local named = name and not select.is_glob(name)
   local list, kept = {}, 0
-  for _, job in ipairs((select.jobs(ctx, pattern))) do
+  for _, job in ipairs((select.jobs(ctx, pattern, true))) do
     if named or job.state == "over" or opt.force then
       list[#list + 1] = job
     else

@@ -12,7 +12,7 @@ local function run(opt, args, ctx)
   if ctx:session { read_only = true } then
     local pattern = args[1]
     if pattern then -- LAST and ids that exist nowhere are told apart here
-      pattern = pattern == "LAST" and require("kubeque.select").job(ctx, pattern).id or pattern
+      pattern = pattern == "LAST" and require("kubeque.select").job(ctx, pattern, true).id or pattern
     end
     local found
     for _, row in ipairs(fault.check(kubeque.clean.du())) do
@@ -23,7 +23,7 @@ local function run(opt, args, ctx)
       end
     end
     if pattern and not found then
-      require("kubeque.select").jobs(ctx, pattern) -- exit 3 for an id that is none
+      require("kubeque.select").jobs(ctx, pattern, true) -- exit 3 for an id that is none
     end
   elseif args[1] then
     require("kubeque.select").jobs(ctx, args[1])

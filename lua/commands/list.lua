@@ -12,8 +12,12 @@ local function run(opt, args, ctx)
   ctx:session { read_only = true }
   local command_text = require("kubeque.taskview").command_text
   local out = output.open(opt, columns)
+  local select = require "kubeque.select"
+  if args[1] and not select.is_glob(args[1]) then
+    args[1] = select.job(ctx, args[1], true).id -- exit 3 for an id that is none
+  end
   local found
-  for job in require("kubeque.select").each_job(ctx, { pattern = args[1] }) do
+  for job in select.each_job(ctx, { pattern = args[1] }) do
     found = true
     local info = job.info or {}
     out:row { job = job.id, state = job.state, tasks = job.n, priority = job.priority,

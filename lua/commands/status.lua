@@ -42,7 +42,7 @@ local function chosen(ctx, pattern, opt)
   local list, ranges
   local each
   if pattern then
-    list, ranges = select.jobs(ctx, pattern)
+    list, ranges = select.jobs(ctx, pattern, opt.wait)
     if #list == 0 and not opt.quiet then
       kubeque.log.info(('no job matches "%s"'):format(pattern))
     end
@@ -68,6 +68,7 @@ local function one_line(job, counts, by_state)
     require("kubeque.nodes").text(by_state)))
 end
 
+---Waits for the jobs; then an iterator over them as they are now, and the exit status.
 local function wait(ctx, opt, pattern)
   local jobs = {}
   if not pattern and not opt.label then
@@ -76,22 +77,32 @@ local function wait(ctx, opt, pattern)
   for job in chosen(ctx, pattern, opt) do
     jobs[#jobs + 1] = job
   end
-  if #jobs == 0 then
-    return 0
+  local code, i = 0, 0
+  if #jobs > 0 then
+    code = progress.wait(ctx, jobs, { timeout = opt.wait_timeout })
   end
-  return progress.wait(ctx, jobs, { timeout = opt.wait_timeout })
+  return function()
+    i = i + 1
+    return jobs[i] and kubeque.queue.job_by_born(jobs[i].born)
+  end, code
 end
 
 local function run(opt, args, ctx)
   local check = require("kubeque.fault").check
   ctx:session { read_only = not opt.wait }
+  local code, each, ranges = 0, nil, nil
   if opt.wait then
-    return wait(ctx, opt, args[1])
+    each, code = wait(ctx, opt, args[1])
+    if code > 100 then
+      return code -- interrupted: nothing more is said
+    end
+  else
+    each, ranges = chosen(ctx, args[1], opt)
   end
-  local each, ranges = chosen(ctx, args[1], opt)
   local nodes_of = node_reader()
   if opt.tasks or opt.failures or ranges then
-    return require("kubeque.taskview").print(opt, each, ranges)
+    require("kubeque.taskview").print(opt, each, ranges)
+    return code
   end
   local out = (opt.json or opt.jsonl or opt.format or opt.quiet) and output.open(opt, columns)
   local found = false
@@ -112,6 +123,7 @@ local function run(opt, args, ctx)
   elseif not found and not args[1] then
     kubeque.log.info "no jobs"
   end
+  return code
 end
 
 return {
@@ -122,7 +134,7 @@ return {
     .. "LAST, a quoted glob, or tasks of a job (JOB.3-7,9); without it all jobs are shown, newest "
     .. "first.",
   options = output.with_options {
-    { "wait", help = "wait until the jobs have ended, then exit 1 if some task did not succeed" },
+    { "wait", help = "wait until the jobs have ended; exit 1 if some task did not succeed" },
     { "wait-timeout", value = "DUR", type = "duration",
       help = "with --wait: stop waiting after so long (exit 4)" },
     { "detailed", help = "more about each job: command, times, tasks or what failed" },

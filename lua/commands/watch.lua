@@ -2,7 +2,7 @@
 
 local function run(opt, args, ctx)
   ctx:session()
-  local job = require("kubeque.select").job(ctx, args[1])
+  local job = require("kubeque.select").job(ctx, args[1], true)
   return require("kubeque.progress").wait(ctx, { job },
     { show = opt.show, timeout = opt.wait_timeout })
 end

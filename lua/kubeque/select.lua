@@ -43,15 +43,38 @@ local function find(ctx, name)
   no_job(name)
 end
 
----The one job that JOB or JOB.RANGES names. Exit 3 when there is none.
-function M.job(ctx, text)
+---Raises unless the job has every task of the ranges.
+local function check_ranges(job, ranges)
+  local list = ranges and kubeque.ranges(ranges) or {}
+  for _, range in ipairs(list) do
+    if range[2] > job.n then
+      fault.raisef("not_found", "no task %s.%d: the job has tasks 1 to %d", job.id,
+        math.max(range[1], job.n + 1), job.n)
+    end
+  end
+end
+
+local function refuse_ranges(text, name, ranges)
+  if ranges then
+    fault.raisef("usage", "%s: tasks cannot be chosen here, only whole jobs: %s", text, name)
+  end
+end
+
+---The one job that JOB or JOB.RANGES names. Exit 3 when there is none, or no such task.
+---`whole`: JOB.RANGES is refused.
+function M.job(ctx, text, whole)
   local name, ranges = M.split(text)
   if name == "" then
     fault.raisef("usage", '"%s" names no job', text)
   elseif M.is_glob(name) then
     fault.raisef("usage", "%s: one job is needed here, not a pattern", text)
   end
-  return find(ctx, name), ranges
+  local job = find(ctx, name)
+  if whole then
+    refuse_ranges(text, name, ranges)
+  end
+  check_ranges(job, ranges)
+  return job, ranges
 end
 
 ---The one task that JOB.N names; `JOB` alone is its only task.
@@ -61,11 +84,7 @@ function M.task(ctx, text)
   if not n and (ranges or job.n ~= 1) then
     fault.raisef("usage", "%s: one task is needed here: %s.N, N from 1 to %d", text, job.id, job.n)
   end
-  n = n or 1
-  if n < 1 or n > job.n then
-    fault.raisef("not_found", "no task %s.%d: the job has tasks 1 to %d", job.id, n, job.n)
-  end
-  return job, n
+  return job, n or 1
 end
 
 ---An iterator over jobs, newest first, read a page at a time. `filter` as of kubeque.queue.jobs.
@@ -101,13 +120,19 @@ function M.each_job(ctx, filter)
 end
 
 ---All jobs that PATTERN names, and the ranges behind it. An id or LAST that does not exist is
----exit 3; a glob without match gives an empty list. nil: every job.
-function M.jobs(ctx, pattern)
+---exit 3, as is a task that it does not have; a glob without match gives an empty list. nil:
+---every job. `whole`: ranges are refused.
+function M.jobs(ctx, pattern, whole)
   local name, ranges = nil, nil
   if pattern then
     name, ranges = M.split(pattern)
+    if whole then
+      refuse_ranges(pattern, name, ranges)
+    end
     if not M.is_glob(name) then
-      return { find(ctx, name) }, ranges
+      local job = find(ctx, name)
+      check_ranges(job, ranges)
+      return { job }, ranges
     end
   end
   local list = {}
