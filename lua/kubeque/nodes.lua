@@ -85,6 +85,9 @@ end
 ---`count`, else one if there is none).
 function M.ensure(ctx, job_id, count)
   local nodes = fault.check(kubeque.queue.nodes(ctx.config.cluster_name))
+  if nodes[1] and (kubeque.reap { lease = ctx.config.lease } or 0) > 0 then
+    nodes = fault.check(kubeque.queue.nodes(ctx.config.cluster_name)) -- some were dead
+  end
   local by_state, live = M.counts(nodes)
   count = target(job_id, live, count)
   if live >= count then

@@ -1,6 +1,7 @@
 #include "queue/queue_sqlite.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 enum { LEASE_MS = 10000 };
 
@@ -68,7 +69,7 @@ static const struct queue_ops sqlite_ops = {
 	.close = sq_close,
 };
 
-struct queue *queue_sqlite_open(const struct queue_sqlite_options *o, struct err *err)
+static struct queue *open_once(const struct queue_sqlite_options *o, struct err *err)
 {
 	struct queue_sqlite *q = xcalloc(1, sizeof(*q));
 	const struct db_options d = {
@@ -90,4 +91,23 @@ struct queue *queue_sqlite_open(const struct queue_sqlite_options *o, struct err
 		return NULL;
 	}
 	return &q->base;
+}
+
+struct queue *queue_sqlite_open(const struct queue_sqlite_options *o, struct err *err)
+{
+	struct queue_sqlite_options make = *o;
+	struct queue *q = open_once(o, err);
+	struct stat st;
+
+	/* Not there is one thing; there and still without tables is another: the first command
+	 * makes it right now, or died while it did. */
+	if (q || !o->read_only || err->code != ERR_NOT_FOUND || stat(o->path, &st) < 0)
+		return q;
+	*err = (struct err)ERR_INIT;
+	make.read_only = false;
+	q = open_once(&make, err);
+	if (!q)
+		return NULL;
+	queue_close(q);
+	return open_once(o, err);
 }

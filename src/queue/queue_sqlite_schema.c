@@ -160,6 +160,11 @@ int sq_migrate_steps(struct queue_sqlite *q, const struct sq_step *s, size_t n, 
 	if (version > newest)
 		return err_set(err, ERR_CONFIG, "%s has schema %lld, this kubeque knows schema %d: "
 			       "use the newer kubeque", q->path, (long long)version, newest);
+	if (version == 0 && read_only) {
+		/* somebody makes it right now, or died of it: an empty queue */
+		err_set(err, ERR_NOT_FOUND, "%s is empty", q->path);
+		return -1;
+	}
 	if (version < newest && read_only)
 		return err_set(err, ERR_CONFIG, "%s has schema %lld, this kubeque needs schema %d: "
 			       "any command that writes upgrades it", q->path,

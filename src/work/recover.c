@@ -158,8 +158,7 @@ static int check_one(struct queue *q, const struct suspect *s, struct err *err)
 	}
 	ret = make_pending(q, s, err);
 	if (ret > 0)
-		log_warn("Task %s.%lld ended just before the last crash and its results are "
-			 "damaged: it will run again", job.id, (long long)s->n);
+		log_debug("task %s.%lld is damaged", job.id, (long long)s->n);
 out:
 	json_decref(info);
 	results_close(r);
@@ -177,60 +176,83 @@ static int check_all(struct queue *q, struct err *err)
 		damaged += ret > 0;
 	}
 	vec_release(&s.v);
+	if (damaged)
+		log_warn("%d task%s ended just before the last crash and the results are damaged: "
+			 "they will run again", damaged, damaged == 1 ? "" : "s");
 	return ret < 0 ? -1 : damaged;
 }
 
 /* 1 this boot is known, 0 it is not, -1. */
-static int boot_is_known(int home_fd, const char *boot, bool *first, struct err *err)
+static int boot_is_known(int home_fd, const char *boot, struct err *err)
 {
 	struct buf seen = BUF_INIT;
 	int ret = file_read(home_fd, "boot", 256, &seen, err);
 
-	*first = ret == 0;
 	if (ret > 0)
 		ret = strncmp(seen.p, boot, strlen(boot)) == 0;
 	buf_release(&seen);
 	return ret;
 }
 
+/* This boot's line; 1, -1. */
+static int boot_line(char *line, size_t size, struct err *err)
+{
+	struct buf text = BUF_INIT;
+	int ret = file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &text, err);
+
+	(void)snprintf(line, size, "%.36s\n", ret > 0 ? text.p : "");
+	buf_release(&text);
+	return ret < 0 ? -1 : 1;
+}
+
+int recover_due(const char *home, struct err *err)
+{
+	char boot[64];
+	int home_fd = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret;
+
+	if (home_fd < 0)
+		return err_sys(err, "cannot open %s", home);
+	ret = boot_line(boot, sizeof(boot), err);
+	if (ret > 0)
+		ret = boot_is_known(home_fd, boot, err);
+	close(home_fd);
+	return ret < 0 ? -1 : !ret;
+}
+
 int recover_check(const char *home, struct queue *q, struct err *err)
 {
 	struct lock lock = LOCK_INIT;
-	char boot[80], id[64] = "";
-	struct buf text = BUF_INIT;
-	bool first;
+	char boot[64];
 	int home_fd, ret;
 
+	ret = recover_due(home, err);
+	if (ret <= 0)
+		return ret;
 	home_fd = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (home_fd < 0)
 		return err_sys(err, "cannot open %s", home);
-	ret = file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &text, err);
-	if (ret <= 0)
+	/* one checks, the others wait for it */
+	ret = file_mkdirs(home_fd, "locks", 0700, err);
+	if (ret >= 0)
+		ret = lock_take(&lock, home_fd, "locks/recover", false, LOCK_WAIT_MS, err);
+	if (ret == 0)
+		ret = err_set(err, ERR_BUSY, "another process still checks the results of the last "
+			      "boot");
+	if (ret < 0 || boot_line(boot, sizeof(boot), err) < 0) {
+		ret = -1;
 		goto out;
-	(void)snprintf(id, sizeof(id), "%.36s", text.p);
-	(void)snprintf(boot, sizeof(boot), "%s\n", id);
-	ret = boot_is_known(home_fd, boot, &first, err);
+	}
+	ret = boot_is_known(home_fd, boot, err);
 	if (ret) {
 		ret = MIN(ret, 0);
 		goto out;
 	}
-	/* one checks, the others wait for it */
-	if (file_mkdirs(home_fd, "locks", 0700, err) < 0 ||
-	    lock_take(&lock, home_fd, "locks/recover", false, LOCK_WAIT_MS, err) < 0) {
+	/* no file: the store is new, or the crash took it */
+	ret = check_all(q, err);
+	if (ret >= 0 && file_write(home_fd, "boot", boot, strlen(boot), 0600, false, err) < 0)
 		ret = -1;
-		goto out;
-	}
-	ret = boot_is_known(home_fd, boot, &first, err);
-	if (ret == 0) {
-		ret = first ? 0 : check_all(q, err);
-		if (ret >= 0 && file_write(home_fd, "boot", boot, strlen(boot), 0600, false, err) < 0)
-			ret = -1;
-	} else {
-		ret = MIN(ret, 0);
-	}
 out:
 	lock_drop(&lock);
-	buf_release(&text);
 	close(home_fd);
 	return ret;
 }

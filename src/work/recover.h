@@ -8,6 +8,8 @@
 #include "base/err.h"
 #include "queue/queue.h"
 
+/* Has nobody checked since this machine started? 1, 0, -1. One small read. */
+int recover_due(const char *home, struct err *err);
 /*
  * Looks at <home>/boot, the boot id last seen. 0: nothing to do (same boot, or nothing damaged), n > 0: so many tasks
  * were made pending again; -1: could not be checked (the next one tries again). Cheap when the
