@@ -138,8 +138,8 @@ function M.open(config, o)
     return false
   end
   fault.check(kubeque.session { home = home, prefix = config.default_url_prefix,
-    cas = config.cas_url_prefix, cluster = config.cluster_name, create = o.create or false,
-    read_only = o.read_only or false })
+    cas = config.cas_url_prefix, cluster = config.cluster_name, lease = config.lease,
+    create = o.create or false, read_only = o.read_only or false })
   config._queue_home = home
   return true
 end

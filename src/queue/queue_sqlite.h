@@ -39,7 +39,8 @@ struct queue_sqlite {
 	int64_t lease_ms;
 	bool fast;
 	struct holder_look held_by;  /* who held the write lock when we last looked */
-	int64_t held_since_ms;       /* into the wait: first look that saw the same */
+	int64_t held_since_ms;       /* monotonic: first look that saw the same */
+	int64_t looked_ms;           /* the last look */
 	char uuid[33];
 	bool numbers;        /* temp.number holds 0 .. 9,999 */
 	int64_t since_pause; /* rows added since submit_add last slept */

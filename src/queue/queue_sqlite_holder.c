@@ -18,7 +18,7 @@
  * is our own, it lost its lease long ago, and so it is killed. Nobody else is.
  */
 
-enum { WRITE_LOCK_BYTE = 120, FDS_MAX = 16 };
+enum { WRITE_LOCK_BYTE = 120, FDS_MAX = 16, GAP_MS = 5000 };
 
 /*
  * Closing any descriptor of a file drops all POSIX locks this process has on it, those of SQLite
@@ -125,19 +125,23 @@ static void look(const char *path, struct holder_look *out)
 	free(shm);
 }
 
-int sq_holder_hook(void *ctx, int64_t waited_ms)
+/* The looks go on over several waits that all ended in vain: nodes wait less than a lease at a time.
+ * A gap between two looks means that nobody tried meanwhile: what is seen then is a new series. */
+int sq_holder_hook(void *ctx, int64_t waited_ms UNUSED)
 {
 	struct queue_sqlite *q = ctx;
+	int64_t t = clock_mono_ms();
 	struct holder_look now;
 	struct proc_info p;
 
 	look(q->path, &now);
 	if (now.pid != q->held_by.pid || memcmp(now.head, q->held_by.head, sizeof(now.head)) != 0 ||
-	    waited_ms < q->held_since_ms) {
+	    t - q->looked_ms > MAX(q->lease_ms / 2, GAP_MS)) {
 		q->held_by = now;
-		q->held_since_ms = waited_ms;
+		q->held_since_ms = t;
 	}
-	if (waited_ms - q->held_since_ms < q->lease_ms)
+	q->looked_ms = t;
+	if (t - q->held_since_ms < q->lease_ms)
 		return 0;
 	if (now.pid <= 1 || now.pid == getpid() || proc_info((pid_t)now.pid, &p) != 1)
 		return 0;

@@ -32,9 +32,10 @@ int sq_begin(struct queue_sqlite *q, bool full, struct err *err)
 {
 	txn_forget(q);
 	q->over.n = 0;
-	q->held_by = (struct holder_look){ 0 };
-	if (db_begin(q->db, full && !q->fast, err) == 0)
+	if (db_begin(q->db, full && !q->fast, err) == 0) {
+		q->held_by = (struct holder_look){ 0 };
 		return 0;
+	}
 	if (err->code == ERR_BUSY && q->held_by.pid > 0)
 		err_set(err, ERR_BUSY, "%s is locked by process %lld: wait for it or end it",
 			q->path, (long long)q->held_by.pid);

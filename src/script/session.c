@@ -28,16 +28,18 @@ void session_free(struct session *s)
 	free(s);
 }
 
-/* kubeque.session{home=, prefix=, cas=, cluster=, create=, read_only=} -> true */
+/* kubeque.session{home=, prefix=, cas=, cluster=, lease=, create=, read_only=} -> true */
 static int session_set(lua_State *L)
 {
 	const char *home = "", *prefix = NULL, *cas = NULL, *cluster = "local";
 	bool create = false, read_only = false;
+	int64_t lease_ms = 0;
 	const struct opt opts[] = {
 		{ "home", .str = &home, .required = true },
 		{ "prefix", .str = &prefix },
 		{ "cas", .str = &cas },
 		{ "cluster", .str = &cluster },
+		{ "lease", .ms = &lease_ms, .lo = 100 },
 		{ "create", .flag = &create },
 		{ "read_only", .flag = &read_only },
 	};
@@ -52,6 +54,7 @@ static int session_set(lua_State *L)
 	s->prefix = prefix ? xstrdup(prefix) : xasprintf("%s/results", home);
 	s->cas = cas ? xstrdup(cas) : xasprintf("%s/CAS", home);
 	s->cluster = xstrdup(cluster);
+	s->lease_ms = lease_ms;
 	s->create = create;
 	s->read_only = read_only;
 	session_free(script->session);

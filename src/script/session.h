@@ -18,6 +18,7 @@ struct session {
 	char *prefix;  /* where results go; "" : <home>/results */
 	char *cas;     /* directory of the CAS; "" : <home>/CAS */
 	char *cluster; /* "local" unless said otherwise */
+	int64_t lease_ms; /* 0: the queue's own; who holds its lock longer is looked at */
 	bool create;   /* make what is missing */
 	bool read_only;
 	struct queue *queue; /* use session_queue() */
