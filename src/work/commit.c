@@ -244,6 +244,7 @@ static bool give_back(struct committer *c, struct group *g)
 static void follow(struct committer *c, struct run *r)
 {
 	struct err err = ERR_INIT;
+	bool killed;
 	struct task t;
 	int ret = queue_task_get(c->q, r->c.job, r->c.n, &t, &err);
 
@@ -260,7 +261,11 @@ static void follow(struct committer *c, struct run *r)
 	if (ret > 0 && t.state == TASK_KILLED && t.attempt == r->c.attempt && r->staged &&
 	    run_restage_killed(r, &err) < 0)
 		warn(r, &err);
-	if (settle_stage(c->q, r->ctx->results, r->c.job, r->c.n, r->c.attempt, &err) < 0)
+	killed = ret > 0 && t.state == TASK_KILLED;
+	ret = settle_stage(c->q, r->ctx->results, r->c.job, r->c.n, r->c.attempt, &err);
+	if (ret > 0 && killed) /* and it leaves no results */
+		drop(r);
+	else if (ret < 0)
 		warn(r, &err);
 	watch_ring(c, r->c.job, false);
 }

@@ -29,7 +29,7 @@ int salvage_results(struct queue *q, struct results *r, int64_t born, struct err
 	struct staged s = { 0 };
 	int ret = results_staged(r, add_staged, &s, err);
 
-	for (size_t i = 0; i < s.v.n && ret == 0; i++)
+	for (size_t i = 0; i < s.v.n && ret >= 0; i++)
 		ret = settle_stage(q, r, born, s.v.p[i].n, s.v.p[i].k, err);
 	vec_release(&s.v);
 	return ret < 0 ? -1 : 0;
@@ -76,10 +76,15 @@ static void salvage_job(struct queue *q, const struct job_place *j, const char *
 		log_debug("salvage of %s: %s", j->id, err.text);
 	for (size_t i = 0; i < s.v.n; i++) {
 		int64_t n = s.v.p[i].n, k = s.v.p[i].k;
+		int ret = queue_task_get(q, j->born, n, &t, &err);
+		bool its = ret > 0 && strcmp(t.node, node) == 0;
 
-		if (queue_task_get(q, j->born, n, &t, &err) > 0 &&
-		    (strcmp(t.node, node) == 0 || t.attempt != k) &&
-		    settle_stage(q, res, j->born, n, k, &err) < 0)
+		if (ret > 0 && (its || t.attempt != k))
+			ret = settle_stage(q, res, j->born, n, k, &err);
+		/* nobody is about to write the rest of what a dead node's killed task left */
+		if (ret > 0 && its && t.state == TASK_KILLED && t.attempt == k)
+			ret = results_drop(res, n, k, true, &err);
+		if (ret < 0)
 			log_warn("Task %s.%lld: %s", j->id, (long long)n, err.text);
 	}
 	vec_release(&s.v);

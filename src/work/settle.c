@@ -147,7 +147,7 @@ int settle_stage(struct queue *q, struct results *r, int64_t born, int64_t n, in
 	if (ret && t.state == TASK_KILLED && t.attempt == k)
 		fate = STAGE_PUBLISH;
 	if (fate == STAGE_LEAVE)
-		return 0;
+		return 1;
 	if (fate == STAGE_PUBLISH) {
 		/* a stage without result.json is no result: its node died before it was whole */
 		int there = results_locate(r, n, k, &path, err);
@@ -155,6 +155,8 @@ int settle_stage(struct queue *q, struct results *r, int64_t born, int64_t n, in
 		free(path);
 		if (there)
 			return there < 0 || results_publish(r, n, k, err) < 0 ? -1 : 0;
+		if (t.state == TASK_KILLED)
+			return 1; /* its node may be about to write it */
 	}
 	return results_drop(r, n, k, ret > 0, err);
 }

@@ -35,8 +35,8 @@ void settle_ask(struct queue *q, struct policy *p, const struct policy_view *v,
 
 /*
  * What the queue says now of attempt k of task n, done to its stage: published when it counts,
- * dropped when it does not, left alone when that cannot be known. Idempotent; for attempts whose
- * fate others decided.
+ * dropped when it does not, left alone when that cannot be known (1) or when a killed attempt is
+ * not whole yet (1). Idempotent; for attempts whose fate others decided. 0, 1 or -1.
  */
 int settle_stage(struct queue *q, struct results *r, int64_t born, int64_t n, int64_t k,
 		 struct err *err);
