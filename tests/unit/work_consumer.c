@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,6 +83,18 @@ static int ended(pid_t pid)
 
 	(void)waitpid(pid, &status, 0);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* The command of the job being made, with the place of the store in it. */
+__attribute__((format(printf, 1, 2))) static void command(const char *fmt, ...)
+{
+	static char line[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	words[0] = line;
 }
 
 static void begin(const char *id, const char *a, const char *b, const char *c)
@@ -315,8 +328,8 @@ static void test_kill_task(void)
 	int64_t a, since, count = 0;
 	pid_t pid;
 
-	begin("killed", "echo begun; echo x >out; touch %s; sleep 60", NULL, NULL);
-	words[0] = xasprintf("echo begun; echo x >out; touch %s/begun; sleep 60", top);
+	begin("killed", "x", NULL, NULL);
+	command("echo begun; echo x >out; touch %s/begun; sleep 60", top);
 	a = submit();
 	pid = node("n4", 0, 2000);
 	ok(wait_file(".", "begun"), "it runs");
@@ -344,7 +357,7 @@ static void test_lost(void)
 	pid_t pid, other;
 
 	begin("dies", "x", NULL, NULL);
-	words[0] = xasprintf("echo $KQ_ATTEMPT >>%s/ran; [ $KQ_ATTEMPT = 1 ] && sleep 61; echo $KQ_ATTEMPT",
+	command("echo $KQ_ATTEMPT >>%s/ran; [ $KQ_ATTEMPT = 1 ] && sleep 61; echo $KQ_ATTEMPT",
 			     top);
 	a = submit();
 	pid = node("n5", -1, 10000);
@@ -361,7 +374,7 @@ static void test_lost(void)
 	ok(has("dies", "1/stdout.txt", "2\n"), "at the second attempt");
 
 	begin("stops", "x", NULL, NULL);
-	words[0] = xasprintf("touch %s/s$KQ_ATTEMPT; [ $KQ_ATTEMPT = 1 ] && sleep 61; echo $KQ_ATTEMPT", top);
+	command("touch %s/s$KQ_ATTEMPT; [ $KQ_ATTEMPT = 1 ] && sleep 61; echo $KQ_ATTEMPT", top);
 	a = submit();
 	ok(wait_file(".", "s1"), "a task runs");
 	(void)kill(pid, SIGSTOP);
@@ -394,16 +407,19 @@ static void test_drain(void)
 {
 	int64_t a;
 	pid_t pid;
+	char *go;
 
 	begin("drain", "x", NULL, NULL);
-	words[0] = xasprintf("touch %s/d$KQ_TASK; while [ ! -e %s/go ]; do sleep 0.02; done; echo $KQ_TASK",
+	command("touch %s/d$KQ_TASK; while [ ! -e %s/go ]; do sleep 0.02; done; echo $KQ_TASK",
 			     top, top);
 	seq(6);
 	a = submit();
 	pid = node("n8", -1, 10000);
 	ok(wait_file(".", "d1") && wait_file(".", "d2"), "two of six run");
 	(void)kill(pid, SIGTERM);
-	(void)close(open(xasprintf("%s/go", top), O_CREAT | O_WRONLY, 0600));
+	go = xasprintf("%s/go", top);
+	(void)close(open(go, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	free(go);
 	is_int(ended(pid), 0, "a node that gets SIGTERM ends what runs and leaves");
 	is_str(label(a, 1), "complete(code=0)", "what ran is complete");
 	is_int(nodes(), 0, "nothing of the node is left");
