@@ -112,7 +112,7 @@ function M.submit(ctx, spec)
   report.clear()
   if done then
     if done.n > 1000 and not spec.dry_run then
-      M.check_space(ctx, done.n)
+      M.check_space(ctx, done.n, spec.outputs)
     end
     return done
   end
@@ -127,8 +127,9 @@ function M.submit(ctx, spec)
   fault.raise(code, message)
 end
 
----Warns when the results' file system may be too small for that many tasks.
-function M.check_space(ctx, tasks)
+---Warns when the results' file system may be too small for that many tasks (`outputs` other than
+---all: not every task leaves something). Returns free bytes, inodes and the directory.
+function M.check_space(ctx, tasks, outputs)
   local dir = ctx.config.default_url_prefix
   while not kubeque.fs.stat(dir) and dir ~= "/" do
     dir = dir:match("^(.+)/[^/]*$") or "/"
@@ -136,6 +137,9 @@ function M.check_space(ctx, tasks)
   local free, inodes = kubeque.fs.free(dir)
   if not free then
     return nil
+  end
+  if outputs == "failed" or outputs == "none" then
+    return free, inodes, dir
   end
   if inodes and inodes < 3 * tasks then
     kubeque.log.warn(("%s has %d free inodes for the results of %d tasks, which need 3 each: "
@@ -150,7 +154,7 @@ end
 
 ---What --dry-run prints.
 function M.print_plan(ctx, spec, plan, nodes_text)
-  local free, inodes, dir = M.check_space(ctx, plan.n)
+  local free, inodes, dir = M.check_space(ctx, plan.n, spec.outputs)
   local out = kubeque.out
   out(("job:     %s\n"):format(plan.id))
   out(("tasks:   %d\n"):format(plan.n))

@@ -16,6 +16,7 @@
 #include "base/id.h"
 #include "sys/file.h"
 #include "sys/machine.h"
+#include "sys/signals.h"
 
 enum { SUM_SIZE = 32, READ_SIZE = 1024 * 1024, THREADS_MAX = 256 };
 
@@ -121,8 +122,14 @@ static enum hash_result hash_with(struct hasher *h, char *space, int fd, int cop
 	if (before.st_size > READ_SIZE)
 		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	for (;;) {
-		ssize_t n = pread(fd, space, READ_SIZE, at);
+		ssize_t n;
 
+		if (at > 0 && signals_interrupted()) { /* nobody waits for the rest of a big file */
+			hasher_end(h, hex);
+			errno = ECANCELED;
+			return HASH_FAILED;
+		}
+		n = pread(fd, space, READ_SIZE, at);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 || (n > 0 && copy_to >= 0 &&
@@ -154,7 +161,9 @@ enum hash_result hash_fd(int fd, int copy_to, char *hex, struct stat *st, struct
 	char *space = xmalloc(READ_SIZE); /* only what is read into is ever touched */
 	enum hash_result r = hash_with(h, space, fd, copy_to, hex, st);
 
-	if (r == HASH_FAILED)
+	if (r == HASH_FAILED && errno == ECANCELED)
+		err_set(err, ERR_INTERRUPTED, "interrupted");
+	else if (r == HASH_FAILED)
 		err_sys(err, "cannot read");
 	free(space);
 	hasher_free(h);

@@ -30,7 +30,8 @@ enum hash_result {
 
 /* Of the whole regular file behind fd, read from offset 0 by pread (the offset does not move). The
  * bytes read also go to copy_to (-1: nowhere), appended by write(2). *st (may be NULL) is the stat
- * that belongs to the hash. HASH_FAILED sets err. */
+ * that belongs to the hash. HASH_FAILED sets err; ERR_INTERRUPTED when a signal came to a client
+ * in the middle of a file of more than one read. */
 enum hash_result hash_fd(int fd, int copy_to, char *hex, struct stat *st, struct err *err);
 
 /* One file of a batch. The caller fills the first block and keeps the array. */
