@@ -25,11 +25,15 @@ end
 ---Options as given; what is missing comes from the configuration.
 local function settings(opt, ctx)
   local config = {}
+  if opt.heartbeat and opt.lease and opt.heartbeat * 3 > opt.lease then
+    fault.raise("usage", "option --heartbeat: at most a third of --lease")
+  end
   if opt.home then
     fault.check(kubeque.session { home = opt.home, cluster = opt.cluster or "local" })
   else
     config = ctx.config
     ctx:session { create = true }
+    fault.check(kubeque.queue.jobs { limit = 1 }) -- made when first used
   end
   local named = config.node_resources or {}
   if opt.resources then

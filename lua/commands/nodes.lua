@@ -26,6 +26,26 @@ local function list(opt, ctx)
   end
 end
 
+---Until the queue says that these nodes leave, so that saying it again means something else.
+local function wait_until_told(ids)
+  local left, pause = {}, 0.005
+  for _, id in ipairs(ids) do
+    left[id] = true
+  end
+  local deadline = kubeque.time.mono() + 2
+  repeat
+    local still = {}
+    for _, node in ipairs(fault.check(kubeque.queue.nodes())) do
+      still[node.id] = left[node.id] and node.state == "RUNNING" or nil
+    end
+    left = still
+    if not next(left) or kubeque.sleep(pause) == "interrupted" then
+      return
+    end
+    pause = pause * 1.5
+  until kubeque.time.mono() > deadline
+end
+
 ---Drains; a node that drains already is ended at once.
 local function stop(ids, ctx)
   local by_id = {}
@@ -37,12 +57,15 @@ local function stop(ids, ctx)
       fault.raisef("not_found", "no node %s (kubeque nodes lists all)", id)
     end
   end
+  local told = {}
   for _, id in ipairs(ids) do
     local again = by_id[id].state ~= "RUNNING"
+    told[#told + 1] = not again and id or nil
     fault.check(kubeque.nodes.stop(id, again))
     kubeque.log.info(again and id .. ": stopped, its tasks go to other nodes"
       or id .. ": told to leave; it finishes what it runs (say it again to stop it at once)")
   end
+  wait_until_told(told)
 end
 
 local function run(opt, args, ctx)

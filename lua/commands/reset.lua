@@ -3,11 +3,31 @@
 local fault = require "kubeque.fault"
 local select = require "kubeque.select"
 
+---A node that is, or one that is gone and has claims still.
+local function check_owner(id, jobs)
+  for _, node in ipairs(fault.check(kubeque.queue.nodes())) do
+    if node.id == id then
+      return
+    end
+  end
+  for _, job in ipairs(jobs) do
+    for task in select.each_task(job, { states = { "claimed" } }) do
+      if task.node == id then
+        return
+      end
+    end
+  end
+  fault.raisef("not_found", "no node %s (kubeque nodes lists all)", id)
+end
+
 local function run(opt, args, ctx)
   ctx:session()
   local jobs, ranges = select.jobs(ctx, args[1])
   if #jobs == 0 then
     kubeque.log.info(('no job matches "%s"'):format(args[1]))
+  end
+  if opt.owner then
+    check_owner(opt.owner, jobs)
   end
   local states = opt.all and { "claimed", "failed", "killed", "complete", "succeeded" }
     or { "claimed", "failed", "killed" }

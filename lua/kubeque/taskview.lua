@@ -5,6 +5,9 @@ local select = require "kubeque.select"
 
 local M = {}
 
+local TAIL_SIZE <const> = 2048 -- as src/model/task.h
+local TAIL_LINES <const> = 20
+
 M.columns = {
   { "job" }, { "task", type = "number" }, { "state", only = "data" },
   { "label", title = "STATE" },
@@ -58,8 +61,21 @@ local function parameters_text(manifest, n)
   return table.concat(parts, " ")
 end
 
+---The last lines of what the queue keeps of an output: whole ones where there is more than one,
+---and nothing in them that a terminal would obey.
+function M.tail_lines(text)
+  local lines = {}
+  for line in text:gsub("\r?\n$", ""):gmatch "[^\n]*" do
+    lines[#lines + 1] = line:gsub("\r$", ""):gsub("[\0-\8\11-\31\127]", "?")
+  end
+  if #text >= TAIL_SIZE and #lines > 1 then -- cut in front
+    table.remove(lines, 1)
+  end
+  return table.move(lines, math.max(1, #lines - TAIL_LINES + 1), #lines, 1, {})
+end
+
 local function indented(text)
-  return "    " .. text:gsub("\n$", ""):gsub("\n", "\n    ") .. "\n"
+  return "    " .. table.concat(M.tail_lines(text), "\n    ") .. "\n"
 end
 
 local function fields(record)

@@ -193,7 +193,7 @@ function M.task(job, task)
     text = ("%s did not succeed: %s"):format(name, failure_sentence(task, last))
     if last and last.tail and last.tail ~= "" then
       evidence[#evidence + 1] = "end of its output:"
-      for line in last.tail:gsub("\n$", ""):gmatch("[^\n]*") do
+      for _, line in ipairs(require("kubeque.taskview").tail_lines(last.tail)) do
         evidence[#evidence + 1] = "  " .. line
       end
     end
