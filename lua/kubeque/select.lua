@@ -47,7 +47,7 @@ end
 local function check_ranges(job, ranges)
   local list = ranges and kubeque.ranges(ranges) or {}
   for _, range in ipairs(list) do
-    if range[2] > job.n then
+    if range[1] > job.n or range[2] > job.n and range[2] < math.maxinteger then
       fault.raisef("not_found", "no task %s.%d: the job has tasks 1 to %d", job.id,
         math.max(range[1], job.n + 1), job.n)
     end

@@ -74,6 +74,7 @@ def _(home):
     for words in (("retry", "j.4"), ("reset", "j.7"), ("kill", "j.4-5"), ("logs", "j.4"), ("explain", "j.4"), ("fetch", "j.4")):
         result = home.kq(*words)
         assert result.code == 3 and "1 to 3" in result.err, result
+    assert "updated 0 tasks" in home.kq("reset", "j.2-").err and home.kq("reset", "j.4-").code == 3
 
 
 @test("reset takes ranges and globs, counts attempts anew, says that it starts no node")
