@@ -43,13 +43,7 @@ local function write(job, manifest, columns, filter, out)
   return count
 end
 
----Replaces a file as a whole: a temporary name beside it, then rename.
-local function write_file(path, produce)
-  local tmp = ("%s.kubeque-%d"):format(path, kubeque.proc.pid())
-  local file, why = io.open(tmp, "wb")
-  if not file then
-    fault.raise("io", "cannot write " .. why)
-  end
+local function write_to(file, path, produce)
   local ok, value = pcall(produce, function(text)
     local written, reason = file:write(text)
     if not written then
@@ -58,13 +52,40 @@ local function write_file(path, produce)
   end)
   local closed, reason = file:close()
   if ok and not closed then
-    ok, value = false, { code = "io", message = ("cannot write %s: %s"):format(path, reason) }
+    return false, { code = "io", message = ("cannot write %s: %s"):format(path, reason) }
   end
-  if ok then
-    ok, value = os.rename(tmp, path), value
+  return ok, value
+end
+
+local function open(path, name)
+  local file, why = io.open(name, "wb")
+  if not file then
+    why = why:sub(1, #name + 2) == name .. ": " and why:sub(#name + 3) or why
+    fault.raisef("usage", "cannot write %s: %s", path, why)
+  end
+  return file
+end
+
+---Replaces a file as a whole: a temporary name beside it, then rename. What is there and no file
+---(/dev/stdout, a FIFO) is written to.
+local function write_file(path, produce)
+  local stat = kubeque.fs.stat(path)
+  if stat and stat.type == "dir" then
+    fault.raisef("usage", "%s is a directory, the name of a file is needed", path)
+  end
+  local tmp = (not stat or stat.type == "file") and ("%s.kubeque-%d"):format(path,
+    kubeque.proc.pid())
+  local ok, value = write_to(open(path, tmp or path), path, produce)
+  if ok and tmp then
+    local renamed, why = os.rename(tmp, path)
+    if not renamed then
+      ok, value = false, { code = "io", message = ("cannot replace %s: %s"):format(path, why) }
+    end
   end
   if not ok then
-    os.remove(tmp)
+    if tmp then
+      os.remove(tmp)
+    end
     error(value, 0)
   end
   return value

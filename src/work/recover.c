@@ -56,6 +56,25 @@ static int file_is_whole(int dirfd, const char *path, int64_t bytes, const char 
 	return ret;
 }
 
+/* Where a file is published, by its URL and its name in the work directory: only what had the
+ * first name stdout.txt or result.json got another one, with "task." in front. */
+static const char *published_path(const char *url, const char *src)
+{
+	size_t n = strcspn(src, "/"), tail = strlen(src + n);
+	const char *at;
+
+	if (n != 10 && n != 11)
+		return src;
+	if (strncmp(src, "stdout.txt", n) != 0 && strncmp(src, "result.json", n) != 0)
+		return src;
+	if (strlen(url) < tail)
+		return src;
+	at = url + strlen(url) - tail;
+	while (at > url && at[-1] != '/')
+		at--;
+	return at;
+}
+
 /* Every file that result.json names. */
 static int files_are_whole(int dirfd, const json_t *root, struct err *err)
 {
@@ -80,9 +99,7 @@ static int files_are_whole(int dirfd, const json_t *root, struct err *err)
 		 * there and cannot be checked by name */
 		if (strstr(url, "\\x"))
 			continue;
-		if (strcmp(src, "stdout.txt") == 0 || strcmp(src, "result.json") == 0)
-			src = strrchr(url, '/') + 1;
-		ret = file_is_whole(dirfd, src,
+		ret = file_is_whole(dirfd, published_path(url, src),
 				    json_integer_value(json_object_get(f, "bytes")), hex, err);
 	}
 	return ret;

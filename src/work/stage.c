@@ -162,20 +162,42 @@ static int survey_entry(void *ctx, const struct walk_entry *e, struct err *err)
 
 /* ---- moving one ---- */
 
+static const char *join(struct arena *a, const char *front, const char *back)
+{
+	size_t n = strlen(front), m = strlen(back);
+	char *p = arena_alloc(a, n + m + 1);
+
+	memcpy(p, front, n);
+	memcpy(p + n, back, m + 1);
+	return p;
+}
+
+static const char *const own_names[] = { "stdout.txt", "result.json" };
+
+/* What stands in front of a task's own file or directory of kubeque's two names: as many "task."
+ * as make a name that the work directory does not have. Asked before anything is moved away. */
+static void choose_prefixes(struct stage *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(own_names); i++) {
+		const char *name = own_names[i];
+		struct stat st;
+
+		do
+			name = join(&s->arena, "task.", name);
+		while (fstatat(s->work_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0);
+		s->renamed[i] = name;
+	}
+}
+
 /* Where it is published: kubeque's own two names belong to kubeque. */
 static const char *published_name(struct stage *s, const char *path)
 {
-	struct stat st;
+	for (size_t i = 0; i < ARRAY_SIZE(own_names); i++) {
+		size_t n = strlen(own_names[i]);
 
-	if (strcmp(path, "stdout.txt") != 0 && strcmp(path, "result.json") != 0)
-		return path;
-	do {
-		char *longer = arena_alloc(&s->arena, strlen(path) + 6);
-
-		memcpy(longer, "task.", 5);
-		memcpy(longer + 5, path, strlen(path) + 1);
-		path = longer;
-	} while (fstatat(s->work_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0);
+		if (strncmp(path, own_names[i], n) == 0 && (!path[n] || path[n] == '/'))
+			return join(&s->arena, s->renamed[i], path + n);
+	}
 	return path;
 }
 
@@ -392,6 +414,7 @@ enum stage_result stage_collect(struct stage *s, struct err *err)
 		ret = -2;
 		goto out;
 	}
+	choose_prefixes(s);
 	for (size_t i = 0; i < v.found.n && ret == 0; i++)
 		if (v.found.p[i].link)
 			ret = copy_link(&v, &v.found.p[i], err);

@@ -58,6 +58,7 @@ struct stage {
 	VEC(struct stage_file) files;
 	VEC(struct stage_skip) skipped;
 	int64_t bytes;
+	const char *renamed[2];           /* names for the task's own stdout.txt and result.json */
 };
 
 void stage_init(struct stage *s);
