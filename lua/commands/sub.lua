@@ -233,25 +233,31 @@ end
 
 ---`--fetch DIR` that could not be written at the end is refused at the start.
 local function check_fetch(dir, id)
+  local function refuse(...)
+    fault.raise("usage", "option --fetch: " .. string.format(...) .. ": choose another directory")
+  end
   local stat = kubeque.fs.stat(dir)
-  if not stat then
+  if dir == "" then
+    fault.raise("usage", "option --fetch needs a directory")
+  elseif not stat then
     return
   elseif stat.type ~= "dir" then
-    fault.raisef("usage", "option --fetch: %s is no directory", dir)
+    refuse("%s is no directory", dir)
   end
   local text = kubeque.fs.read(dir .. "/tasks.csv", 1 << 20)
   if text then
-    local job = text:match("^[^\n]*\n([^,\n]*),")
-    if job and job ~= id then
-      fault.raisef("usage", "option --fetch: %s holds the results of job %s", dir, job)
+    local job = text:match("^kq_job,[^\n]*\n([^,\n]*),")
+    if not job and not text:find("^kq_job,") then
+      refuse("%s/tasks.csv is there and was not made by kubeque", dir)
+    elseif job and job ~= id then
+      refuse("%s holds the results of job %s", dir, job)
     end
     return
   end
   for _, entry in ipairs(kubeque.fs.list(dir) or {}) do
     local name = type(entry) == "table" and entry.name or entry
     if name:find("^%d+$") then
-      fault.raisef("usage", "option --fetch: %s/%s is there and was not fetched by kubeque", dir,
-        name)
+      refuse("%s/%s is there and was not fetched by kubeque", dir, name)
     end
   end
 end

@@ -86,11 +86,11 @@ static int uploads_key(struct jobfile_reader *r, void *ctx, const char *key, jso
 
 	if (strcmp(key, "include_patterns") == 0) {
 		u->has_include = true;
-		return jobfile_texts(r, v, u->include);
+		return jobfile_patterns(r, v, u->include);
 	}
 	if (strcmp(key, "exclude_patterns") == 0) {
 		u->has_exclude = true;
-		return jobfile_texts(r, v, u->exclude);
+		return jobfile_patterns(r, v, u->exclude);
 	}
 	return jobfile_unknown(r, key, known);
 }

@@ -37,6 +37,7 @@ int jobfile_each(struct jobfile_reader *r, json_t *v, jobfile_key_fn take, void 
 /* Values, copied into the arena of the job file. */
 int jobfile_text(struct jobfile_reader *r, const json_t *v, struct str *out);
 int jobfile_texts(struct jobfile_reader *r, json_t *v, struct strs *out);
+int jobfile_patterns(struct jobfile_reader *r, json_t *v, struct strs *out);
 int jobfile_value(struct jobfile_reader *r, const json_t *v, struct str *out);
 int jobfile_duration(struct jobfile_reader *r, const json_t *v, int64_t *ms);
 int jobfile_count(struct jobfile_reader *r, const json_t *v, int64_t *out);

@@ -233,6 +233,29 @@ int jobfile_cd(struct jobfile_reader *r, const json_t *v, struct str *out)
 	return ret;
 }
 
+/* Patterns for outputs, normalised. */
+int jobfile_patterns(struct jobfile_reader *r, json_t *v, struct strs *out)
+{
+	if (jobfile_texts(r, v, out) < 0)
+		return -1;
+	for (size_t i = 0; i < out->n; i++) {
+		size_t mark = jobfile_enter_item(r, i);
+		struct buf b = BUF_INIT;
+		struct err err = ERR_INIT;
+		int ret = path_pattern(out->p[i], &b, &err);
+
+		if (ret < 0)
+			jobfile_fault(r, "%s", err.text);
+		else
+			out->p[i] = arena_str(&r->j->arena, buf_str(&b));
+		buf_release(&b);
+		if (ret < 0)
+			return -1;
+		jobfile_leave(r, mark);
+	}
+	return 0;
+}
+
 /* ---- keys ------------------------------------------------------------------------------- */
 
 int jobfile_unknown(struct jobfile_reader *r, const char *key, const char *const *known)

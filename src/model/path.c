@@ -82,6 +82,43 @@ int path_destination(struct str text, struct buf *out, struct err *err)
 	return 0;
 }
 
+static int refuse_pattern(struct str text, const char *why, struct err *err)
+{
+	struct buf shown = BUF_INIT;
+
+	path_add_escaped(&shown, text);
+	err_set(err, ERR_USAGE, "the pattern \"%.300s\" %s", shown.p, why);
+	buf_release(&shown);
+	return -1;
+}
+
+int path_pattern(struct str text, struct buf *out, struct err *err)
+{
+	size_t at = 0, begin = out->n;
+	struct str part;
+
+	if (!text.n)
+		return refuse_pattern(text, "is empty (** is everything)", err);
+	if (text.p[0] == '/')
+		return refuse_pattern(text, "is absolute: write it as seen from the work directory",
+				      err);
+	while (next_part(text, &at, &part)) {
+		if (is_climb(part)) {
+			out->n = begin;
+			return refuse_pattern(text, "holds \"..\": write it as seen from the work "
+					      "directory", err);
+		}
+		if (out->n > begin)
+			buf_addch(out, '/');
+		buf_addstr(out, part);
+	}
+	if (out->n == begin)
+		return refuse_pattern(text, "names no file (** is everything)", err);
+	if (text.p[text.n - 1] == '/')
+		buf_adds(out, "/**");
+	return 0;
+}
+
 bool path_is_destination(struct str text)
 {
 	size_t at = 0, sum = 0;

@@ -26,6 +26,9 @@ int path_default_destination(struct str src, struct buf *out, bool *whole, struc
  * (only for dst "." of a directory source that is "." itself, or no dst). */
 int path_resolve_destination(struct str src, struct str dst, struct buf *out, bool *whole,
 			     struct err *err);
+/* A pattern for paths in the work directory, normalised: "./a//b" is "a/b", "d/" is all of that
+ * directory. Refused (ERR_USAGE): what no path there can match. Appended to `out`. */
+int path_pattern(struct str text, struct buf *out, struct err *err);
 /* Splits "src:dst" at the first ":" (behind "gs://" of src); dst.n is 0 and dst.p NULL without.
  * Ask first whether the whole text is a file: then it is that. "a:" has an empty dst: refused by
  * path_resolve_destination's caller seeing dst.p != NULL and dst.n == 0. */

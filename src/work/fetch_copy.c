@@ -79,6 +79,7 @@ int fetch_same(int sdir, const struct fetch_file *s, int ddir, const char *name,
  * into a directory that is in use, by a file of the hidden one that is renamed. */
 struct writer {
 	struct fetch *f;
+	char *shown;         /* top, for messages */
 	int sdir;
 	int top;             /* what paths are relative to */
 	struct subdir at;    /* below top */
@@ -120,23 +121,23 @@ static int put_file(struct writer *w, const struct fetch_file *s, const char *ta
 	int same;
 
 	if (ddir < 0)
-		return err_prefix(err, "%s", w->f->o->dest);
+		return err_prefix(err, "%s", w->shown);
 	same = fetch_same(w->sdir, s, ddir, name, true, &st, err);
 	if (same < 0)
 		return -1;
 	if (same) {
 		if ((st.st_mode & 0777) != s->mode && fchmodat(ddir, name, s->mode, 0) < 0)
-			return err_sys(err, "cannot set the mode of %s/%s", w->f->o->dest, target);
+			return err_sys(err, "cannot set the mode of %s/%s", w->shown, target);
 		w->f->out->skipped++;
 		return 0;
 	}
 	if (S_ISDIR(st.st_mode) && !w->direct && !w->f->o->force)
 		return err_set(err, ERR_USAGE, "%s/%s is a directory where a file is fetched: move "
-			       "it away, or --force to replace it", w->f->o->dest, target);
+			       "it away, or --force to replace it", w->shown, target);
 	if (S_ISDIR(st.st_mode) && !w->direct && file_rmtree(ddir, name, err) < 0)
 		return -1;
 	if (copy_file(w, s, ddir, name, err) < 0)
-		return err_prefix(err, "%s/%s", w->f->o->dest, target);
+		return err_prefix(err, "%s/%s", w->shown, target);
 	w->f->out->files++;
 	w->f->out->bytes += s->size;
 	return told(w->f, err);
@@ -302,6 +303,7 @@ int fetch_task(struct fetch *f, const struct fetch_task *t, struct err *err)
 	w.sdir = fetch_open_task(f, t, err);
 	if (w.sdir < 0)
 		return -1;
+	w.shown = f->o->flat ? xstrdup(f->o->dest) : xasprintf("%s/%s", f->o->dest, name);
 	if (fetch_list_read(w.sdir, f->o->only, &l, err) < 0)
 		goto out;
 	if (!f->o->flat && fetch_place_of(f->destfd, f->ctx->job.id, t->n, &place, err) < 0)
@@ -325,6 +327,7 @@ out:
 	if (w.part >= 0)
 		close(w.part);
 	close(w.sdir);
+	free(w.shown);
 	fetch_list_release(&l);
 	return ret;
 }

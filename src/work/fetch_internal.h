@@ -47,7 +47,8 @@ int fetch_list_read(int dirfd, const char *const *only, struct fetch_list *out, 
 int fetch_list_old(int dirfd, const char *path, const char *job, int64_t n,
 		   struct fetch_list *out, struct err *err);
 bool fetch_list_has(const struct fetch_list *l, const char *path);
-/* Job whose results a directory holds by its tasks.csv: 1 with *job (caller frees), 0 none. */
+/* Job whose results a directory holds by its tasks.csv: 1 with *job (caller frees; empty: the file
+ * was not made by fetch), 0 none. */
 int fetch_owner(int dirfd, char **job, struct err *err);
 
 /* ---- fetch_plan.c ---- */

@@ -123,8 +123,13 @@ static void note_url(struct fetch_list *l, const char *url, const char *middle)
 	if (!at)
 		return;
 	path = arena_strdup(&l->arena, at + strlen(middle));
-	if (strstr(path, "\\x"))
-		unescape(path);
+	if (file_path_is_clean(path))
+		vec_push(&l->files)->path = path;
+	if (!strstr(path, "\\x"))
+		return;
+	/* The name may have been like that, or not UTF-8: each is ours. */
+	path = arena_strdup(&l->arena, path);
+	unescape(path);
 	if (file_path_is_clean(path))
 		vec_push(&l->files)->path = path;
 }
@@ -194,11 +199,13 @@ int fetch_owner(int dirfd, char **job, struct err *err)
 		return errno == ENOENT ? 0 : err_sys(err, "cannot read tasks.csv");
 	n = read(fd, head, CSV_HEAD);
 	close(fd);
-	if (n <= 0)
-		return 0;
+	if (n < 0)
+		return errno == EISDIR ? 0 : err_sys(err, "cannot read tasks.csv");
 	head[n] = '\0';
-	if (!str_starts(head, column))
-		return 0; /* a tasks.csv of somebody else: it is replaced like any file */
+	if (n == 0 || !str_starts(head, column)) {
+		*job = xstrdup(""); /* a tasks.csv of somebody else */
+		return 1;
+	}
 	/* The header may be longer than what was read, with very many parameters. */
 	line = strchr(head, '\n');
 	comma = line ? strchr(line, ',') : NULL;

@@ -105,7 +105,11 @@ static int check_owner(int destfd, const char *dest, const char *job, struct err
 	char *owner;
 	int ret = fetch_owner(destfd, &owner, err);
 
-	if (ret > 0 && strcmp(owner, job) != 0)
+	if (ret > 0 && !*owner)
+		ret = err_set(err, ERR_USAGE, "%s/tasks.csv is there and was not made by kubeque: "
+			      "choose another directory with --dest, or --force to replace it",
+			      dest);
+	else if (ret > 0 && strcmp(owner, job) != 0)
 		ret = refuse_owner(dest, owner, err);
 	free(owner);
 	return ret < 0 ? -1 : 0;
@@ -116,6 +120,10 @@ static int check_owner(int destfd, const char *dest, const char *job, struct err
 static int refuse_flat(const struct fetch *f, const char *path, int64_t a, int64_t b,
 		       struct err *err)
 {
+	if (a == b)
+		return err_set(err, ERR_USAGE, "%s is an output of %s.%" PRId64 " and the name that "
+			       "--flat gives to another of its files: fetch without --flat", path,
+			       f->ctx->job.id, a);
 	return err_set(err, ERR_USAGE, "%s is an output of both %s.%" PRId64 " and %s.%" PRId64
 		       ": fetch without --flat, or fewer tasks", path, f->ctx->job.id, a,
 		       f->ctx->job.id, b);
@@ -353,6 +361,9 @@ int fetch_plan(struct fetch *f, struct err *err)
 	if (find_tasks(f, err) < 0)
 		return -1;
 	f->destfd = open(f->o->dest, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (f->destfd < 0 && errno == ENOTDIR)
+		return err_set(err, ERR_USAGE, "%s is no directory: choose another name with --dest",
+			       f->o->dest);
 	if (f->destfd < 0 && errno != ENOENT)
 		return err_sys(err, "cannot open the directory %s", f->o->dest);
 	if (f->destfd >= 0 && !f->o->force &&

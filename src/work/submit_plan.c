@@ -76,6 +76,26 @@ out:
 	return ret;
 }
 
+/* The patterns of --results and --exclude as the node compares them. */
+static int compile_patterns(struct plan *p, struct strs *list, const char *option, struct err *err)
+{
+	struct strs out = { arena_calloc(&p->arena, list->n, sizeof(*out.p)), list->n };
+	struct buf text = BUF_INIT;
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < list->n; i++) {
+		buf_clear(&text);
+		ret = path_pattern(list->p[i], &text, err);
+		if (ret == 0)
+			out.p[i] = keep(p, &text);
+	}
+	buf_release(&text);
+	if (ret < 0)
+		return err_prefix(err, "%s", option);
+	*list = out;
+	return 0;
+}
+
 static int env_name_ok(struct str name, struct err *err)
 {
 	if (!env_name_valid(name))
@@ -252,7 +272,9 @@ int plan_open(struct plan *p, const struct submit_target *to, const struct submi
 		merge_jobfile(p);
 		file_env = &p->rows.jobfile.common.env;
 	}
-	if (compile_cd(p, err) < 0 || compile_env(p, file_env, err) < 0 ||
+	if (compile_patterns(p, &p->common.results, "--results", err) < 0 ||
+	    compile_patterns(p, &p->common.exclude, "--exclude", err) < 0 ||
+	    compile_cd(p, err) < 0 || compile_env(p, file_env, err) < 0 ||
 	    compile_command(p, err) < 0 || plan_classes(p, err) < 0 ||
 	    plan_add_inputs(p, err) < 0)
 		return -1;
