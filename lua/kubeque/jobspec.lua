@@ -35,15 +35,13 @@ local function common_part(common, inputs, cas)
     timeout = positive(common.timeout), retries = common.retries }
 end
 
+---An object with its keys in the order of the submission: they become the columns again.
 local function parameters(list)
-  if not list or #list == 0 then
-    return nil
-  end
   local out = {}
-  for _, pair in ipairs(list) do
-    out[pair[1]] = pair[2]
+  for i, pair in ipairs(list or {}) do
+    out[i] = kubeque.json.encode(pair[1]) .. ":" .. kubeque.json.encode(pair[2])
   end
-  return out
+  return out[1] and ',"parameters":{' .. table.concat(out, ",") .. "}" or ""
 end
 
 ---Resources as a job file names them. Memory in a job file is a limit, too; what was only set
@@ -61,8 +59,10 @@ local function resources(class)
   return out
 end
 
+---A task as JSON.
 local function task_of(job, task, spec, cas)
-  local own = { command = spec.argv or spec.shell, parameters = parameters(spec.parameters),
+  local uploads = { include_patterns = spec.results, exclude_patterns = spec.exclude }
+  local own = { uploads = filled(uploads), command = spec.argv or spec.shell,
     env = filled(spec.env), working_dir = spec.cd,
     downloads = filled(spec.inputs) and downloads(spec.inputs, cas) or nil }
   local class = job.classes[task.class] or {}
@@ -70,7 +70,7 @@ local function task_of(job, task, spec, cas)
     own.resources, own.image = resources(class), class.image
   end
   own.timeout, own.retries = class.timeout_ms and class.timeout_ms / 1000, class.retries
-  return own
+  return kubeque.json.encode(own):sub(1, -2) .. parameters(spec.parameters) .. "}"
 end
 
 ---Writes the job file to stdout, a task at a time.
@@ -84,7 +84,7 @@ function M.write(ctx, job, manifest, ranges)
     json(common.env or {}), json(common_part(common, manifest:inputs(), cas))))
   local comma = "\n"
   for task in select.each_task(job, { ranges = ranges }) do
-    kubeque.out(comma .. json(task_of(job, task, manifest:task(task.n), cas)))
+    kubeque.out(comma .. task_of(job, task, manifest:task(task.n), cas))
     comma = ",\n"
   end
   kubeque.out "\n]}\n"

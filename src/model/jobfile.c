@@ -76,7 +76,6 @@ static int take_downloads(struct jobfile_reader *r, json_t *v, struct downloads 
 
 struct uploads {
 	struct strs *include, *exclude;
-	bool has_include, has_exclude;
 };
 
 static int uploads_key(struct jobfile_reader *r, void *ctx, const char *key, json_t *v)
@@ -84,14 +83,10 @@ static int uploads_key(struct jobfile_reader *r, void *ctx, const char *key, jso
 	static const char *const known[] = { "include_patterns", "exclude_patterns", NULL };
 	struct uploads *u = ctx;
 
-	if (strcmp(key, "include_patterns") == 0) {
-		u->has_include = true;
+	if (strcmp(key, "include_patterns") == 0)
 		return jobfile_patterns(r, v, u->include);
-	}
-	if (strcmp(key, "exclude_patterns") == 0) {
-		u->has_exclude = true;
+	if (strcmp(key, "exclude_patterns") == 0)
 		return jobfile_patterns(r, v, u->exclude);
-	}
 	return jobfile_unknown(r, key, known);
 }
 
@@ -100,7 +95,7 @@ static int common_key(struct jobfile_reader *r, void *ctx, const char *key, json
 	static const char *const known[] = { "working_dir", "downloads", "uploads", "timeout",
 					     "retries", NULL };
 	struct jobfile *j = r->j;
-	struct uploads u = { &j->common.results, &j->common.exclude, false, false };
+	struct uploads u = { &j->common.results, &j->common.exclude };
 
 	(void)ctx;
 	if (strcmp(key, "working_dir") == 0)
@@ -182,8 +177,7 @@ static int task_key(struct jobfile_reader *r, void *ctx, const char *key, json_t
 					     "resources", "env", "timeout", "working_dir", "image",
 					     "retries", NULL };
 	struct jobfile_task *t = ctx;
-	struct uploads u = { &t->include, &t->exclude, false, false };
-	int ret;
+	struct uploads u = { &t->task.results, &t->task.exclude };
 
 	if (strcmp(key, "command") == 0)
 		return take_command(r, v, &t->task);
@@ -198,12 +192,8 @@ static int task_key(struct jobfile_reader *r, void *ctx, const char *key, json_t
 		return jobfile_env(r, v, &t->task.env);
 	if (strcmp(key, "working_dir") == 0)
 		return jobfile_cd(r, v, &t->task.cd);
-	if (strcmp(key, "uploads") == 0) {
-		ret = jobfile_each(r, v, uploads_key, &u);
-		t->has_include = u.has_include;
-		t->has_exclude = u.has_exclude;
-		return ret;
-	}
+	if (strcmp(key, "uploads") == 0)
+		return jobfile_each(r, v, uploads_key, &u);
 	if (strcmp(key, "resources") == 0 || strcmp(key, "timeout") == 0 ||
 	    strcmp(key, "image") == 0 || strcmp(key, "retries") == 0)
 		return class_key(r, &t->class, key, v);

@@ -26,8 +26,6 @@ struct downloads {
 struct jobfile_task {
 	struct task_spec task;      /* .inputs is empty: see downloads */
 	struct downloads downloads; /* in addition to the common ones; the same dst replaces */
-	struct strs include, exclude; /* uploads */
-	bool has_include, has_exclude; /* given: instead of the common ones */
 	struct class class;         /* merged with the common one */
 	bool has_class;             /* differs from the common one */
 };

@@ -127,6 +127,14 @@ void manifest_add_task(struct buf *out, const struct task_spec *t)
 		buf_adds(out, ",\"cd\":");
 		str_add_json(out, t->cd);
 	}
+	if (t->results.p) {
+		buf_adds(out, ",\"results\":");
+		strs_add_json(out, &t->results);
+	}
+	if (t->exclude.p) {
+		buf_adds(out, ",\"exclude\":");
+		strs_add_json(out, &t->exclude);
+	}
 	buf_add(out, "}\n", 2);
 }
 
@@ -239,6 +247,10 @@ static int task_key(struct arena *a, const char *key, json_t *v, struct task_spe
 		return take_env(a, v, &t->env, err);
 	if (strcmp(key, "cd") == 0)
 		return take_cd(a, v, &t->cd, err);
+	if (strcmp(key, "results") == 0)
+		return json_take_strs(a, key, v, &t->results, err);
+	if (strcmp(key, "exclude") == 0)
+		return json_take_strs(a, key, v, &t->exclude, err);
 	if (strcmp(key, "shell") != 0)
 		return err_set(err, ERR_IO, "unknown key %.60s", key);
 	if (json_take_bool(key, v, &shell, err) < 0)

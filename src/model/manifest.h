@@ -61,6 +61,7 @@ struct task_spec {
 	struct inputs inputs;
 	struct pairs env;   /* over the common one */
 	struct str cd;      /* p == NULL: as in common */
+	struct strs results, exclude; /* globs of a job file; p == NULL: as in common */
 };
 
 enum outputs { OUTPUTS_ALL, OUTPUTS_FAILED, OUTPUTS_NONE };

@@ -340,6 +340,10 @@ static int manifest_task(lua_State *L)
 		push_str(L, t.cd);
 		lua_setfield(L, -2, "cd");
 	}
+	if (t.results.p)
+		set_strs(L, "results", &t.results);
+	if (t.exclude.p)
+		set_strs(L, "exclude", &t.exclude);
 	return 1;
 }
 

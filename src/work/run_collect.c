@@ -167,8 +167,8 @@ static int collect_outputs(struct run *r, struct err *err)
 	s->work_fd = r->slot->dir.fd;
 	s->stage_fd = r->stage_fd;
 	s->dir_mode = results_dir_mode(r->ctx->results);
-	s->results = c->results;
-	s->exclude = c->exclude;
+	s->results = r->spec_ok && r->spec.results.p ? r->spec.results : c->results;
+	s->exclude = r->spec_ok && r->spec.exclude.p ? r->spec.exclude : c->exclude;
 	s->inputs = r->inputs;
 	s->n_inputs = r->n_inputs;
 	s->link_inputs = c->link_inputs;

@@ -194,7 +194,7 @@ static void test_jobfile(void)
 	ok(j.tasks[1].has_class && j.tasks[1].class.timeout_ms == 300000 && j.tasks[1].class.r.cpu == 2000,
 	   "a task with another timeout has a class");
 	ok(str_eq(j.tasks[1].downloads.p[0].dst, "a/b") && j.tasks[1].downloads.p[0].executable == 1 &&
-	   j.tasks[1].has_exclude && !j.tasks[1].has_include, "its downloads and uploads");
+	   j.tasks[1].task.exclude.p && !j.tasks[1].task.results.p, "its downloads and uploads");
 	jobfile_release(&j);
 }
 
