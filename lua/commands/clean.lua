@@ -21,6 +21,13 @@ local function clean_cas(opt)
     opt.dry_run and "Would remove" or "Removed", done.objects, bytes(done.bytes)))
 end
 
+---What dead nodes and killed writers left behind goes with any clean.
+local function clean_leftovers(opt)
+  if not opt.dry_run then
+    fault.check(kubeque.clean.work_dirs())
+  end
+end
+
 ---The jobs to forget. Named ones must be there; of a pattern only ended ones, unless --force.
 local function chosen(opt, pattern, ctx)
   local name = pattern and select.split(pattern)
@@ -96,10 +103,14 @@ end
 local function check_dry(opt, jobs)
   for _, job in ipairs(opt.dry_run and jobs or {}) do
     local counts = fault.check(kubeque.queue.counts(job.born))
-    if (counts.claimed or 0) > 0 then
-      fault.raisef("usage", "%s has running tasks: kubeque kill %s first", job.id, job.id)
+    local running, waiting = counts.claimed or 0, counts.pending or 0
+    if running > 0 then
+      fault.raisef("conflict", "job %s has %d running task%s: kill it first (kubeque kill %s)",
+        job.id, running, running == 1 and "" or "s", job.id)
     elseif job.state ~= "over" and not opt.force then
-      fault.raisef("usage", "%s has tasks that wait: --force forgets them, too", job.id)
+      fault.raisef("conflict", "job %s has %d task%s that still wait%s: --force forgets %s "
+        .. "nevertheless", job.id, waiting, waiting == 1 and "" or "s", waiting == 1 and "s" or "",
+        waiting == 1 and "it" or "them")
     end
   end
 end
@@ -117,6 +128,7 @@ local function run(opt, args, ctx)
       fault.raise("usage", "option --cas takes no PATTERN: the CAS is shared by all jobs")
     end
     clean_cas(opt)
+    clean_leftovers(opt)
     return
   elseif opt.older then
     fault.raise("usage", "option --older goes with --cas")
@@ -124,6 +136,7 @@ local function run(opt, args, ctx)
   local pattern = args[1]
   if opt.results and pattern and pattern ~= "LAST" and not select.is_glob(pattern)
     and not kubeque.queue.job(pattern) and clean_forgotten(opt, pattern) then
+    clean_leftovers(opt)
     return
   end
   local jobs, kept = chosen(opt, pattern, ctx)
@@ -132,9 +145,7 @@ local function run(opt, args, ctx)
     confirm(opt, what(jobs))
   end
   local count = remove(opt, jobs)
-  if not opt.dry_run then
-    fault.check(kubeque.clean.work_dirs())
-  end
+  clean_leftovers(opt)
   if not opt.quiet then
     kubeque.log.info(("%s %d job%s%s"):format(opt.dry_run and "Would clean" or "Cleaned", count,
       count == 1 and "" or "s",

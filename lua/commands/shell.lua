@@ -8,14 +8,15 @@ local function shell()
   return path and path:sub(1, 1) == "/" and kubeque.fs.executable(path) and path or "/bin/sh"
 end
 
----What the task sees beside the environment of this shell.
-local function environment(job, n, spec, common, dir)
+---What the task sees: the environment of its submission, --env and KQ_*; TERM is this terminal's.
+---`top` holds the work directory and the file of parameters.
+local function environment(job, n, spec, common, top, dir)
   local env = {}
-  for name, value in pairs(kubeque.proc.env()) do
-    if not name:find "^KUBEQUE_" and not name:find "^KQ_" then
-      env[name] = value
-    end
+  for _, pair in ipairs(fault.check(kubeque.submitter(job.born)).env) do
+    local name, value = pair:match "^([^=]*)=(.*)$"
+    env[name or pair] = value
   end
+  env.TERM = os.getenv "TERM" or env.TERM
   for _, source in ipairs { common.env or {}, spec.env or {} } do
     for name, value in pairs(source) do
       env[name] = value
@@ -23,11 +24,16 @@ local function environment(job, n, spec, common, dir)
   end
   env.KQ_JOB, env.KQ_TASK, env.KQ_ATTEMPT, env.KQ_NODE = job.id, tostring(n), "0", "shell"
   env.KQ_WORK = dir
-  local used = {}
+  local used, values = {}, {}
   for _, pair in ipairs(spec.parameters or {}) do
     local name = "KQ_PARAM_" .. pair[1]:gsub("[^%w_]", "_")
     used[name] = (used[name] or 0) + 1
     env[name] = used[name] == 1 and #pair[2] <= 32768 and pair[2] or nil
+    values[pair[1]] = pair[2]
+  end
+  if next(values) then
+    env.KQ_PARAMS = top .. "/params.json"
+    fault.check(kubeque.fs.write(env.KQ_PARAMS, kubeque.json.encode(values) .. "\n", 384)) -- 0600
   end
   return env
 end
@@ -43,28 +49,28 @@ local function run(opt, args, ctx)
   local job, n = require("kubeque.select").task(ctx, args[1])
   local manifest = fault.check(kubeque.manifest(job))
   local spec, common = fault.check(manifest:task(n)), manifest:common()
-  local dir = fault.check(kubeque.fs.tmpdir())
-  local cas = job.info.cas or ctx.config.cas_url_prefix
-  local ok, why, code = kubeque.materialize { cas = cas, dir = dir,
-    inputs = inputs_of(manifest, spec) }
-  local cwd = dir
-  local cd = spec.cd or common.cd
-  if ok and cd and cd ~= "" then
-    cwd = dir .. "/" .. cd
-    ok, why, code = kubeque.fs.mkdir_p(cwd)
-  end
+  local top = fault.check(kubeque.fs.tmpdir())
+  local dir = top .. "/work"
+  local ok, status = pcall(function()
+    fault.check(kubeque.fs.mkdir_p(dir, 448)) -- 0700
+    fault.check(kubeque.materialize { cas = job.info.cas or ctx.config.cas_url_prefix, dir = dir,
+      inputs = inputs_of(manifest, spec) })
+    local cd = spec.cd or common.cd
+    local cwd = cd and cd ~= "" and dir .. "/" .. cd or dir
+    fault.check(kubeque.fs.mkdir_p(cwd))
+    local env = environment(job, n, spec, common, top, dir)
+    env.PWD = cwd
+    if not opt.quiet then
+      kubeque.log.info(("Inputs of %s.%d are in %s, which is removed when the shell ends"):format(
+        job.id, n, dir))
+      kubeque.log.info("Its command: " .. spec.command)
+    end
+    return fault.check(kubeque.proc.call { shell(), cwd = cwd, env = env })
+  end)
+  kubeque.fs.remove_tree(top)
   if not ok then
-    kubeque.fs.remove_tree(dir)
-    fault.raise(code, why)
+    error(status, 0)
   end
-  if not opt.quiet then
-    kubeque.log.info(("Inputs of %s.%d are in %s, which is removed when the shell ends"):format(
-      job.id, n, dir))
-    kubeque.log.info("Its command: " .. spec.command)
-  end
-  local status = fault.check(kubeque.proc.call { shell(), cwd = cwd,
-    env = environment(job, n, spec, common, dir) })
-  kubeque.fs.remove_tree(dir)
   return status
 end
 

@@ -185,7 +185,7 @@ function convert.choice(text, decl)
       return text
     end
   end
-  return nil, "is none of " .. table.concat(decl.choices, ", ")
+  return nil, (decl.choices[2] and "is none of " or "is not ") .. table.concat(decl.choices, ", ")
 end
 
 ---Text of an error about a value; a reason that already quotes the value stands alone.

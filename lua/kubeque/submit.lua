@@ -85,10 +85,11 @@ local function reporter(ctx, live)
     log(("Saved job definition with %d tasks"):format(n))
   end
   function on.kept(_, n)
-    log(("%d tasks keep their results"):format(n))
+    log(n == 1 and "1 task keeps its result" or ("%d tasks keep their results"):format(n))
   end
   function on.kept_changed(_, n)
-    log(("%d of these results were made by another command or with other inputs"):format(n))
+    log(("%d of these results %s made by another command or with other inputs"):format(n,
+      n == 1 and "was" or "were"))
   end
   r.clear = clear
   r.event = function(kind, text, n, size)

@@ -248,11 +248,20 @@ static int fs_glob(lua_State *L)
 	return ret < 0 ? script_fail(L, &err) : 1;
 }
 
-/* fs.mkdir_p(path[, mode]) -> true */
+static mode_t umask_now(void)
+{
+	mode_t mask = umask(0);
+
+	(void)umask(mask);
+	return mask;
+}
+
+/* fs.mkdir_p(path[, mode]) -> true; mode 0777 less the umask */
 static int fs_mkdir_p(lua_State *L)
 {
 	const char *path = script_check_text(L, 1);
-	int64_t mode = lua_isnoneornil(L, 2) ? 0777 : script_check_i64(L, 2, 0, 07777);
+	int64_t mode = lua_isnoneornil(L, 2) ? (int64_t)(0777 & ~umask_now())
+					     : script_check_i64(L, 2, 0, 07777);
 	struct err err = ERR_INIT;
 
 	if (file_mkdirs(AT_FDCWD, path, (mode_t)mode, &err) < 0)

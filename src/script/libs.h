@@ -29,6 +29,7 @@
 	X(results) \
 	X(session) \
 	X(submit) \
+	X(submitter) \
 	X(term) \
 	X(time) \
 	X(units) \

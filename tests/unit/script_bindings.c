@@ -67,6 +67,7 @@ static const char *const snippets[] = {
 	"assert(#kubeque.queue.nodes('local') == 0 and #kubeque.queue.held('x') == 0)",
 	"assert(kubeque.queue.events(JOB.born, 0))",
 	"assert(#kubeque.queue.uuid() == 32 and kubeque.queue.change())",
+	"assert(#kubeque.submitter(JOB.born).env >= 0 and not kubeque.submitter(999))",
 	"local m = assert(kubeque.manifest(JOB)) m:close()",
 	"assert(MANIFEST:common().image == 'none' and MANIFEST:columns()[1] == 'index')",
 	"assert(MANIFEST:task(2).argv[2] == '2' and #MANIFEST:inputs() == 0 and not MANIFEST:task(4))",
