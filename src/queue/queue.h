@@ -49,8 +49,8 @@ enum bind_result { BIND_DONE = 1, BIND_TAKEN = 0, BIND_HELD = 2, BIND_GONE = 3 }
  * One ask of `claim`. The callbacks run inside the transaction, in this order: `others` once, then
  * for each class of each job that has claimable tasks `want` and, when tasks were found, `took`;
  * `memory` at the end, when something was claimed. They must be quick and must not touch the
- * queue. A repeated call whose tasks are claimed already calls none of them. `others` may be called again: then everything begins anew and what an earlier `took`
- * counted is void.
+ * queue. A repeated call whose tasks are claimed already calls none of them. `others` may be
+ * called again: then everything begins anew and what an earlier `took` counted is void.
  */
 struct claim_request {
 	const char *node;
@@ -162,12 +162,14 @@ struct queue_ops {
 	const char *name;
 
 	/* Inserts a job nobody sees (`submitting`); *born is its uid. */
-	int (*submit_begin)(struct queue *q, const struct job_new *j, int64_t *born, struct err *err);
+	int (*submit_begin)(struct queue *q, const struct job_new *j, int64_t *born,
+			    struct err *err);
 	/* Adds tasks first, first+1, ...; at most 50 ms of write lock at a time. Repeating a call
 	 * for rows that are there is not an error. */
 	int (*submit_add)(struct queue *q, int64_t born, int64_t first, const struct task_new *t,
 			  size_t count, struct err *err);
-	/* One conditional write makes it visible. BIND_TAKEN: another job has the id;
+	/* One conditional write makes it visible. BIND_TAKEN: another job has the id, or one that
+	 * was begun later had it (attempts are ordered by born: ours could never be published);
 	 * BIND_HELD: the job to replace has claimed tasks; BIND_GONE: own job was removed. */
 	int (*submit_bind)(struct queue *q, const struct bind *b, struct err *err);
 	/* Removes a job that is still `submitting`, rows and all. */
@@ -221,7 +223,8 @@ struct queue_ops {
 	int (*node_move)(struct queue *q, const char *node, int64_t v, enum node_event ev,
 			 uint64_t op, struct err *err);
 	/* A reaper's policy asked for one more lease: waits + 1 at version v; refused at 3. */
-	int (*node_wait)(struct queue *q, const char *node, int64_t v, uint64_t op, struct err *err);
+	int (*node_wait)(struct queue *q, const char *node, int64_t v, uint64_t op,
+			 struct err *err);
 	/* Replaces info of a live node (a message, say). */
 	int (*node_info)(struct queue *q, const char *node, const char *info, struct err *err);
 	/* Deletes a leaving or lost node that holds nothing. 1 done (or gone), 0 it holds tasks or
@@ -290,7 +293,8 @@ struct queue_sqlite_options {
 	int64_t busy_ms;  /* how long to wait for the write lock; 0: 30,000 */
 	bool create;
 	bool read_only;   /* reading commands; no migration */
-	int64_t lease_ms; /* a registered node that holds the write lock so long is killed; 0: 10,000 */
+	int64_t lease_ms; /* a registered node that holds the write lock so long is killed; 0:
+			     10,000 */
 	bool fast;        /* never waits for the disk (tests, simulators): no durability at all */
 };
 struct queue *queue_sqlite_open(const struct queue_sqlite_options *o, struct err *err);

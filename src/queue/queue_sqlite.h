@@ -70,7 +70,7 @@ static inline int64_t key_n(int64_t k)
 
 /* ---- queue_sqlite_schema.c ---- */
 
-enum { SQ_APPLICATION = 0x6b756265, SQ_SCHEMA = 1 };
+enum { SQ_APPLICATION = 0x6b756265, SQ_SCHEMA = 2 };
 /* Brings the file to the newest schema; each step is one transaction. */
 int sq_migrate(struct queue_sqlite *q, bool read_only, struct err *err);
 struct sq_step {

@@ -107,9 +107,11 @@ static int node_check(struct claiming *c, char **cluster, struct err *err)
 		if (db_col_int(st, 1) == (int64_t)req->op)
 			rc = 2;
 		else if (state != NODE_LIVE)
-			rc = err_set(err, ERR_CONFLICT, "node %s may not claim: it is %s", req->node,
-				     state == NODE_LOST ? "given up for lost" :
-				     state == NODE_DRAINING ? "draining" : "leaving");
+			rc = err_set(err, ERR_CONFLICT, "node %s may not claim: it is %s",
+				     req->node,
+				     state == NODE_LOST	      ? "given up for lost"
+				     : state == NODE_DRAINING ? "draining"
+							      : "leaving");
 		else if (req->seq >= 0 && req->seq != db_col_int(st, 2))
 			rc = err_set(err, ERR_CONFLICT, "claim %lld of node %s comes late",
 				     (long long)req->seq, req->node);

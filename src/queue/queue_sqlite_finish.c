@@ -60,6 +60,19 @@ static int row_get(struct queue_sqlite *q, int64_t job, int64_t n, struct row *r
 	return rc < 0 ? -1 : 0;
 }
 
+/* Is the row what this op made of version v? One call may name a task twice, with an attempt that
+ * counts and one that does not any more: the op alone does not tell them apart. */
+static bool row_is_after(const struct row *r, int64_t v, uint64_t op)
+{
+	return r->state >= 0 && r->op == (int64_t)op && r->v == v + 1;
+}
+
+/* A verdict's op as the attempt keeps it, the version it was given for mixed in. */
+static int64_t verdict_sign(uint64_t op, int64_t v)
+{
+	return (int64_t)(op + (uint64_t)v * 0x9e3779b97f4a7c15ULL);
+}
+
 static int set_memory(struct queue_sqlite *q, const char *node, int64_t memory, struct err *err)
 {
 	sqlite3_stmt *st;
@@ -91,7 +104,7 @@ static int release_one(struct queue_sqlite *q, const char *node, enum cause caus
 	r->answer = ANSWER_REFUSED;
 	if (row_get(q, r->job, r->n, &row, err) < 0)
 		return -1;
-	if (row.state >= 0 && row.op == (int64_t)op) {
+	if (row_is_after(&row, r->v, op)) {
 		r->answer = ANSWER_ACCEPTED;
 		return 0;
 	}
@@ -140,7 +153,7 @@ static int finish_done(struct queue_sqlite *q, const struct row *row, const stru
 {
 	if (row->state < 0)
 		return 0;
-	if (row->op == (int64_t)op)
+	if (row_is_after(row, o->v, op))
 		return 1;
 	/* it moved on: the attempt's own row still knows */
 	return row->v > o->v ? sq_attempt_op(q, row->k, o->a.k, op, false, err) : 0;
@@ -243,7 +256,7 @@ int sq_ask_again(struct queue *base, int64_t job, int64_t n, int64_t *v, uint64_
 		return -1;
 	if (row_get(q, job, n, &row, err) < 0)
 		goto fail;
-	if (row.state == TASK_ENDED && row.op == (int64_t)op) {
+	if (row.state == TASK_ENDED && row_is_after(&row, *v, op)) {
 		*v = row.v;
 		sq_rollback(q);
 		return 1;
@@ -294,7 +307,7 @@ static int note_verdict(struct queue_sqlite *q, const struct row *row, const str
 	db_bind_int(st, 1, row->k);
 	db_bind_int(st, 2, row->attempt);
 	db_bind_text(st, 3, r->note);
-	db_bind_int(st, 4, (int64_t)op);
+	db_bind_int(st, 4, verdict_sign(op, row->v));
 	return sq_run(q, st, err);
 }
 
@@ -375,8 +388,8 @@ static int apply_lose(struct queue_sqlite *q, const struct row *row, const struc
 		db_bind_int(st, 3, r->due);
 	}
 	if (sq_run(q, st, err) < 0 ||
-	    sq_attempt_note(q, row->k, row->attempt, row->node, CAUSE_LOST, "lost", r->note, op,
-			    err) < 0)
+	    sq_attempt_note(q, row->k, row->attempt, row->node, CAUSE_LOST, "lost", r->note,
+			    (uint64_t)verdict_sign(op, row->v), err) < 0)
 		return -1;
 	return tally_move(q, r->job, "claimed", fail ? label : "pending", err);
 }
@@ -418,13 +431,13 @@ static int verdict_done(struct queue_sqlite *q, const struct row *row,
 
 	if (row->state < 0 || row->v <= r->v)
 		return 0;
-	if (row->op == (int64_t)op)
+	if (row_is_after(row, r->v, op))
 		return 1;
 	st = db_prepare(q->db, sql_verdict_op, err);
 	if (!st)
 		return -1;
 	db_bind_int(st, 1, row->k);
-	db_bind_int(st, 2, (int64_t)op);
+	db_bind_int(st, 2, verdict_sign(op, r->v));
 	return db_int(q->db, st, 0, &found, err) < 0 ? -1 : found > 0;
 }
 

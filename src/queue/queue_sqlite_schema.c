@@ -56,8 +56,20 @@ static const char schema_1[] =
 " extra INTEGER NOT NULL) STRICT;"
 "CREATE UNIQUE INDEX done_seq ON done(seq);";
 
+/*
+ * Schema 2: the youngest job (by uid) that ever held an id, kept while an older submission of
+ * whatever id is not complete. Attempts are ordered by (born, attempt), so a submission that began
+ * before a job which already had the id, ran and was forgotten could never publish: its bind is
+ * refused.
+ */
+static const char schema_2[] =
+"CREATE TABLE name(id TEXT PRIMARY KEY, born INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+"INSERT INTO name SELECT id, max(born) FROM job WHERE bound>0 GROUP BY id;"
+"CREATE INDEX job_submitting ON job(born) WHERE state=0;";
+
 static const struct sq_step steps[] = {
 	{ 1, schema_1 },
+	{ 2, schema_2 },
 };
 
 static const char sql_application[] = "PRAGMA application_id";
@@ -107,7 +119,8 @@ static int check_nodes(struct queue_sqlite *q, struct err *err)
 }
 
 /* In the transaction: somebody else may have done this step meanwhile. */
-static int step_apply(struct queue_sqlite *q, const struct sq_step *s, struct err *err)
+static int step_apply(struct queue_sqlite *q, const struct sq_step *s, int64_t started,
+		      struct err *err)
 {
 	char uuid[33];
 	int64_t version;
@@ -117,7 +130,7 @@ static int step_apply(struct queue_sqlite *q, const struct sq_step *s, struct er
 		return -1;
 	if (version >= s->to)
 		return 0;
-	if (version > 0 && check_nodes(q, err) < 0)
+	if (started > 0 && check_nodes(q, err) < 0)
 		return -1;
 	if (db_exec(q->db, s->sql, err) < 0 ||
 	    (version == 0 && db_exec(q->db, sql_set_application, err) < 0))
@@ -174,7 +187,7 @@ int sq_migrate_steps(struct queue_sqlite *q, const struct sq_step *s, size_t n, 
 			continue;
 		if (db_begin(q->db, true, err) < 0)
 			return -1;
-		if (step_apply(q, &s[i], err) < 0) {
+		if (step_apply(q, &s[i], version, err) < 0) {
 			db_rollback(q->db);
 			return -1;
 		}

@@ -21,9 +21,9 @@ static const char sql_numbers[] =
 	"CREATE TEMP TABLE IF NOT EXISTS number(i INTEGER PRIMARY KEY);"
 	"INSERT INTO temp.number WITH RECURSIVE r(i) AS "
 	"(SELECT 0 UNION ALL SELECT i+1 FROM r WHERE i < 9999) SELECT i FROM r";
-static const char sql_bulk_insert[] =
-	"INSERT OR IGNORE INTO task SELECT ?1+i, 1, 0, 0, ?2, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL "
-	"FROM temp.number WHERE i < ?3";
+static const char sql_bulk_insert[] = "INSERT OR IGNORE INTO task SELECT ?1+i, 1, 0, 0, ?2, 0, 0, "
+				      "0, 0, 0, 0, 0, NULL, NULL, NULL "
+				      "FROM temp.number WHERE i < ?3";
 static const char sql_any_between[] =
 	"SELECT EXISTS (SELECT 1 FROM task WHERE k BETWEEN ?1 AND ?2)";
 static const char sql_kept_insert[] =
@@ -35,6 +35,12 @@ static const char sql_span_extend[] =
 static const char sql_span_insert[] = "INSERT INTO span VALUES(?1, ?2, ?3, ?4)";
 static const char sql_job_brief[] =
 	"SELECT state, id, (SELECT sum(count) FROM tally WHERE job=born) FROM job WHERE born=?1";
+static const char sql_younger[] = "SELECT count(*) FROM name WHERE id=?1 AND born>?2";
+static const char sql_name[] =
+	"INSERT INTO name VALUES(?1, ?2) ON CONFLICT DO UPDATE SET born=excluded.born";
+static const char sql_name_trim[] =
+	"DELETE FROM name WHERE born < coalesce("
+	"(SELECT min(born) FROM job INDEXED BY job_submitting WHERE state=0), 0x7fffffffffffffff)";
 static const char sql_id_holder[] = "SELECT born FROM job WHERE id=?1 AND state IN (1,2,3)";
 static const char sql_replace[] =
 	"UPDATE job SET state=4, v=v+1, rev=rev+1 WHERE born=?1 AND state IN (1,3)";
@@ -339,6 +345,35 @@ static int take_id(struct queue_sqlite *q, const char *id, int64_t replace, stru
 	return sq_event(q, 0, holder, 0, "removed", "replaced", err) < 0 ? -1 : BIND_DONE;
 }
 
+/* Did a job that was begun after this one hold the id? 1, 0, -1. What it published would be taken
+ * for newer than anything of ours. */
+static int was_younger(struct queue_sqlite *q, const char *id, int64_t born, struct err *err)
+{
+	sqlite3_stmt *st = db_prepare(q->db, sql_younger, err);
+	int64_t count;
+
+	if (!st)
+		return -1;
+	db_bind_text(st, 1, id);
+	db_bind_int(st, 2, born);
+	return db_int(q->db, st, 0, &count, err) < 0 ? -1 : count > 0;
+}
+
+/* Remembers who has the id; forgets what no submission under way can run into. */
+static int note_name(struct queue_sqlite *q, const char *id, int64_t born, struct err *err)
+{
+	sqlite3_stmt *st = db_prepare(q->db, sql_name, err);
+
+	if (!st)
+		return -1;
+	db_bind_text(st, 1, id);
+	db_bind_int(st, 2, born);
+	if (sq_run(q, st, err) < 0)
+		return -1;
+	st = db_prepare(q->db, sql_name_trim, err);
+	return st ? sq_run(q, st, err) : -1;
+}
+
 static int set_bound(struct queue_sqlite *q, const struct bind *b, struct err *err)
 {
 	sqlite3_stmt *st = db_prepare(q->db, sql_count_bound, err);
@@ -382,8 +417,11 @@ static int bind_now(struct queue_sqlite *q, const struct bind *b, struct err *er
 	if (rows != b->n)
 		return err_set(err, ERR_CONFLICT, "job %s has %lld of its %lld tasks", id,
 			       (long long)rows, (long long)b->n);
+	rc = was_younger(q, id, b->born, err);
+	if (rc != 0)
+		return rc < 0 ? -1 : BIND_TAKEN;
 	rc = take_id(q, id, b->replace, err);
-	if (rc == BIND_DONE && set_bound(q, b, err) < 0)
+	if (rc == BIND_DONE && (set_bound(q, b, err) < 0 || note_name(q, id, b->born, err) < 0))
 		return -1;
 	return rc;
 }

@@ -188,7 +188,8 @@ static void callbacks(void)
 	r.op = 3;
 	buf_clear(&t.said);
 	is_int(queue_claim(f.q, &r, c, &reply, &f.err), 0, "nothing is left of it");
-	is_str(t.said.p, "want j.0 of 3; want j.1 of 3; ", "a class without tasks is not asked for");
+	is_str(t.said.p, "want j.0 of 3; want j.1 of 3; ",
+	       "a class without tasks is not asked for");
 	is_int(queue_finish(f.q, "B", NULL, 0, 0, 9, &f.err), 0, "a finish of nothing");
 	r.node = "A";
 	r.op = 4;
@@ -252,7 +253,8 @@ static void giving_back(void)
 	for (int i = 0; i < 3; i++)
 		r[i] = (struct release){ .job = born, .n = c[i].n, .v = c[i].v, .started = i == 1 };
 	r[2].v--;
-	is_int(queue_release(f.q, "A", CAUSE_PREEMPTED, r, 3, -1, 5, &f.err), 0, "tasks given back");
+	is_int(queue_release(f.q, "A", CAUSE_PREEMPTED, r, 3, -1, 5, &f.err), 0,
+	       "tasks given back");
 	ok(r[0].answer && r[1].answer, "are pending again");
 	ok(!r[2].answer, "one of another version is refused, it alone");
 	is_str(counts(&f, born), "claimed: 2, pending: 2", "and counted so");
@@ -260,7 +262,8 @@ static void giving_back(void)
 	ok(r[0].answer && r[1].answer && !r[2].answer, "gives the first answers");
 	is_int(task(&f, born, 1).free, 1, "a preempted attempt counts as free, once");
 	is_int(task(&f, born, 1).tries, 0, "and not as a try");
-	is_int(queue_attempt_get(f.q, born, 1, 1, &a, &f.err), 0, "one never started leaves no record");
+	is_int(queue_attempt_get(f.q, born, 1, 1, &a, &f.err), 0,
+	       "one never started leaves no record");
 	is_int(queue_attempt_get(f.q, born, 2, 1, &a, &f.err), 1, "one that ran does");
 	is_str(a.label, "preempted", "with what happened to it");
 	attempt_release(&a);

@@ -58,6 +58,8 @@ static void each_by_itself(void)
 	is_int(queue_finish(f.q, "A", o, 3, -1, 5, &f.err), 0, "a batch with a moved version");
 	ok(o[0].answer && !o[1].answer && o[2].answer, "is refused for that one only");
 	is_str(counts(&f, born), "claimed: 1, complete(code=0): 2", "the others are stored");
+	for (int i = 0; i < 3; i++)
+		o[i].v = c[i].v + (i == 1);
 	is_int(queue_finish(f.q, "A", o, 3, -1, 5, &f.err), 0, "repeated");
 	ok(o[0].answer && !o[1].answer && o[2].answer, "it says the same");
 	is_int(reset_states(&f, born, ENDED_STATES, NULL), 2, "two are reset");
@@ -78,6 +80,41 @@ static void each_by_itself(void)
 	fix_close(&f, "each by itself");
 }
 
+/* The simulator found it: the second one was told "accepted", because the row bore its op. */
+static void one_task_twice(void)
+{
+	struct fix f;
+	struct claimed old[1], new[1];
+	struct outcome o[2];
+	struct verdict_row v[2];
+	struct release r[2];
+	int64_t born;
+
+	fix_open(&f);
+	(void)node(&f, "A");
+	born = submit(&f, (struct spec){ .id = "j", .n = 1 });
+	(void)claim(&f, "A", 1, old);
+	(void)reset_states(&f, born, 0, "A");
+	(void)claim(&f, "A", 1, new);
+	o[0] = outcome_of("A", new, 3);
+	o[1] = outcome_of("A", old, 3);
+	is_int(queue_finish(f.q, "A", o, 2, -1, 1, &f.err), 0, "a batch with two attempts of a task");
+	ok(o[0].answer && !o[1].answer, "accepts the one that counts, it alone");
+	v[0] = verdict_of(new, TASK_EV_RETRY);
+	v[0].v = o[0].v;
+	v[1] = verdict_of(old, TASK_EV_RETRY);
+	is_int(queue_verdict(f.q, v, 2, 2, &f.err), 0, "so do verdicts");
+	ok(v[0].answer && !v[1].answer, "of both");
+	(void)claim(&f, "A", 1, new);
+	is_int(queue_verdict(f.q, v, 2, 2, &f.err), 0, "repeated when the task moved on");
+	ok(v[0].answer && !v[1].answer, "they say the same");
+	r[0] = (struct release){ .job = born, .n = 1, .v = new->v };
+	r[1] = (struct release){ .job = born, .n = 1, .v = old->v };
+	is_int(queue_release(f.q, "A", CAUSE_RELEASED, r, 2, -1, 3, &f.err), 0, "so do releases");
+	ok(r[0].answer && !r[1].answer, "of both");
+	fix_close(&f, "one task twice");
+}
+
 static void ended_then_verdict(void)
 {
 	struct fix f;
@@ -95,7 +132,8 @@ static void ended_then_verdict(void)
 	is_int(task(&f, born, 1).state, TASK_ENDED, "its verdict is open");
 	is_int(task(&f, born, 1).asks, 1, "the hook was asked once");
 	is_str(task(&f, born, 1).label, "claimed", "it is shown as claimed");
-	is_int(verdict(&f, verdict_of(&old, TASK_EV_COMPLETE)), 0, "a verdict on an old version is refused");
+	is_int(verdict(&f, verdict_of(&old, TASK_EV_COMPLETE)), 0,
+	       "a verdict on an old version is refused");
 	is_int(verdict(&f, verdict_of(&c[0], TASK_EV_LOSE)), 0, "an ended task cannot be lost");
 	r = verdict_of(&c[0], TASK_EV_COMPLETE);
 	r.note = "exit code 3 will not improve";
@@ -142,7 +180,8 @@ static void ended_then_verdict(void)
 	ok(task(&f, born, 4).tries == 1 && task(&f, born, 4).class == 3, "appends it");
 	(void)claim(&f, "A", 1, c);
 	(void)queue_verdict(f.q, &r, 1, 45, &f.err);
-	is_int(r.answer, ANSWER_ACCEPTED, "the verdict's first answer stands when the task moved on");
+	is_int(r.answer, ANSWER_ACCEPTED,
+	       "the verdict's first answer stands when the task moved on");
 	is_int(task(&f, born, 4).state, TASK_CLAIMED, "and changes nothing");
 	is_str(counts(&f, born), "claimed: 1, complete(code=1): 1, complete(code=3): 1, "
 	       "failed(timeout): 1", "all is counted");
@@ -184,7 +223,8 @@ static void asking_again(void)
 	born = submit(&f, (struct spec){ .id = "j", .n = 1 });
 	(void)claim(&f, "A", 1, c);
 	v = c[0].v;
-	is_int(queue_ask_again(f.q, born, 1, &v, 1, &f.err), 0, "a claimed task has nothing to ask");
+	is_int(queue_ask_again(f.q, born, 1, &v, 1, &f.err), 0,
+	       "a claimed task has nothing to ask");
 	(void)finish(&f, "A", c, 1);
 	v = first = c[0].v;
 	is_int(queue_ask_again(f.q, born, 1, &v, 2, &f.err), 1, "an ended one is asked again");
@@ -192,7 +232,8 @@ static void asking_again(void)
 	v = first;
 	is_int(queue_ask_again(f.q, born, 1, &v, 2, &f.err), 1, "repeated it says the same");
 	is_int(v, first + 1, "with the same version");
-	is_int(verdict(&f, verdict_of(c, TASK_EV_RETRY)), 0, "the first asker's verdict is refused");
+	is_int(verdict(&f, verdict_of(c, TASK_EV_RETRY)), 0,
+	       "the first asker's verdict is refused");
 	is_int(queue_ask_again(f.q, born, 1, &v, 3, &f.err), 0, "no hook is asked a third time");
 	c[0].v = v;
 	is_int(verdict(&f, verdict_of(c, TASK_EV_COMPLETE)), 1, "the second asker's verdict holds");
@@ -222,7 +263,8 @@ static void losing(void)
 		is_int(finish(&f, id, &(struct claimed){ .job = born, .n = 1, .v = c[0].v - 1,
 							 .attempt = c[0].attempt }, 0), 0,
 		       "an older version is refused");
-		is_int(queue_node_delete(f.q, id, &f.err), 0, "a lost node that holds a task stays");
+		is_int(queue_node_delete(f.q, id, &f.err), 0,
+		       "a lost node that holds a task stays");
 		r.note = "node is gone";
 		is_int(verdict(&f, r), 1, "a lost node does");
 		is_int(queue_node_delete(f.q, id, &f.err), 1, "then its row can go");
@@ -302,6 +344,7 @@ int main(void)
 {
 	success();
 	each_by_itself();
+	one_task_twice();
 	ended_then_verdict();
 	no_result_staged();
 	asking_again();

@@ -158,7 +158,8 @@ HELPER bool invariants_hold(struct fix *f)
 		       (j.state == JOB_OVER || s.open > 0) &&
 		       (j.max_running == 0 || s.held <= j.max_running);
 		if (!fine)
-			printf("# job %s: n %lld rows %lld total %lld held %lld running %lld bad %lld\n",
+			printf("# job %s: n %lld rows %lld total %lld held %lld running %lld bad "
+			       "%lld\n",
 			       j.id, (long long)j.n, (long long)s.rows, (long long)s.total,
 			       (long long)s.held, (long long)j.running, (long long)s.bad);
 		buf_release(&s.labels);

@@ -172,7 +172,8 @@ static void removing(void)
 	(void)finish(&f, "A", &c[1], 1);
 	is_int(move(&f, born, JOB_EV_REMOVE, true), 0, "nor one with an open verdict");
 	(void)verdict(&f, verdict_of(&c[1], TASK_EV_COMPLETE));
-	is_int(move(&f, born, JOB_EV_REMOVE, false), 0, "nor one with pending tasks, without force");
+	is_int(move(&f, born, JOB_EV_REMOVE, false), 0,
+	       "nor one with pending tasks, without force");
 	is_int(queue_job_delete(f.q, born, 10, &more, &f.err), -1, "its rows are not deleted");
 	is_int(queue_job_move(f.q, born, JOB_EV_REMOVE, true, 5, &f.err), 1, "with force it is");
 	is_int(queue_job_move(f.q, born, JOB_EV_REMOVE, true, 5, &f.err), 1, "repeated: the same");
@@ -249,13 +250,17 @@ static void listing(void)
 	(void)claim(&f, "A", 3, c);
 	(void)finish(&f, "A", &c[0], 0);
 	(void)finish(&f, "A", &c[1], 1);
-	is_str(listed(&f, born, (struct task_filter){ 0 }), "1 2 3 4 5 6 7 8 ", "all tasks in order");
+	is_str(listed(&f, born, (struct task_filter){ 0 }), "1 2 3 4 5 6 7 8 ",
+	       "all tasks in order");
 	is_str(listed(&f, born, (struct task_filter){ .limit = 3 }), "1 2 3 ", "a page");
-	is_str(listed(&f, born, (struct task_filter){ .limit = 3, .after = 3 }), "4 5 6 ", "the next");
-	is_str(listed(&f, born, (struct task_filter){ .ranges = { p, 2 } }), "2 3 6 7 8 ", "ranges");
+	is_str(listed(&f, born, (struct task_filter){ .limit = 3, .after = 3 }), "4 5 6 ",
+	       "the next");
+	is_str(listed(&f, born, (struct task_filter){ .ranges = { p, 2 } }), "2 3 6 7 8 ",
+	       "ranges");
 	is_str(listed(&f, born, (struct task_filter){ .ranges = { p, 2 }, .after = 2, .limit = 2 }),
 	       "3 6 ", "paged");
-	is_str(listed(&f, born, (struct task_filter){ .states = 1U << TASK_CLAIMED | 1U << TASK_ENDED }),
+	is_str(listed(&f, born,
+		      (struct task_filter){ .states = 1U << TASK_CLAIMED | 1U << TASK_ENDED }),
 	       "2 3 ", "by state");
 	is_str(listed(&f, born, (struct task_filter){ .label = "claimed" }), "2 3 ", "by label");
 	is_str(listed(&f, born, (struct task_filter){ .label = "complete(code=0)" }), "1 ",

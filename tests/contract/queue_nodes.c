@@ -46,7 +46,8 @@ static void registering(void)
 	fix_open(&f);
 	is_int(add_node(&f, "A", "local", true, 1), 1, "a first node registers");
 	is_int(add_node(&f, "A", "local", true, 1), 1, "repeated: the same");
-	is_int(add_node(&f, "B", "local", true, 2), 0, "a second first node of the cluster is refused");
+	is_int(add_node(&f, "B", "local", true, 2), 0,
+	       "a second first node of the cluster is refused");
 	is_int(add_node(&f, "C", "far", true, 3), 1, "of another cluster it is not");
 	is_int(add_node(&f, "D", "far", false, 4), 1, "nor one that need not be the first");
 	is_int(add_node(&f, "D", "far", false, 5), -1, "a name is not used twice");
@@ -56,7 +57,8 @@ static void registering(void)
 	   "live and without tasks");
 	is_str(n.cap, "{\"cpu\":2}", "with capacity");
 	is_str(n.info, "{\"host\":\"h\"}", "and info");
-	is_int(queue_node_info(f.q, "A", "{\"message\":\"disk full\"}", &f.err), 0, "info is replaced");
+	is_int(queue_node_info(f.q, "A", "{\"message\":\"disk full\"}", &f.err), 0,
+	       "info is replaced");
 	node_release(&n);
 	n = the_node(&f, "local");
 	is_str(n.info, "{\"message\":\"disk full\"}", "as others see");

@@ -77,6 +77,36 @@ static void ids_are_taken_once(void)
 	fix_close(&f, "ids");
 }
 
+/* The simulator found it: attempts are ordered by (born, attempt), so the results of a submission
+ * that began first, but was bound after a younger job of its id had come and gone, would all have
+ * been taken for old ones. */
+static void a_younger_job_had_the_id(void)
+{
+	struct fix f;
+	struct spec s = { .id = "a", .n = 1 }, other = { .id = "b", .n = 1 };
+	struct claimed c[1];
+	int64_t old, third, young;
+	bool more = true;
+
+	fix_open(&f);
+	(void)node(&f, "A");
+	old = begin(&f, &s);
+	(void)add(&f, old, 1, 1, 0);
+	third = begin(&f, &other);
+	(void)add(&f, third, 1, 1, 0);
+	young = submit(&f, s);
+	(void)claim(&f, "A", 1, c);
+	(void)finish(&f, "A", c, 0);
+	(void)move(&f, young, JOB_EV_REMOVE, false);
+	while (more && queue_job_delete(f.q, young, 100, &more, &f.err) == 0)
+		continue;
+	is_int(bind_job(&f, old, &s), BIND_TAKEN, "an id that a younger job had is taken");
+	is_int(bind_job(&f, third, &other), BIND_DONE, "another id is not");
+	is_int(queue_submit_abort(f.q, old, &f.err), 0, "the refused one goes");
+	ok(submit(&f, s) > young, "a new submission of the id is younger still");
+	fix_close(&f, "a younger job");
+}
+
 static void refused_binds(void)
 {
 	struct fix f;
@@ -179,7 +209,8 @@ static void listing(void)
 	is_str(ids(&f, (struct job_filter){ .pattern = "x*" }, note_id), "x2 x1 ", "by pattern");
 	is_str(ids(&f, (struct job_filter){ .user = "user" }, note_id), "y1 x1 ", "by user");
 	is_str(ids(&f, (struct job_filter){ .cluster = "far" }, note_id), "y1 ", "by cluster");
-	is_str(ids(&f, (struct job_filter){ .limit = 2 }, note_id), "y1 x2 ", "as many as asked for");
+	is_str(ids(&f, (struct job_filter){ .limit = 2 }, note_id), "y1 x2 ",
+	       "as many as asked for");
 	is_str(ids(&f, (struct job_filter){ 0 }, first_only), "y1 ", "1 from the callback stops");
 	is_str(ids(&f, (struct job_filter){ 0 }, fails), "error", "-1 from the callback fails");
 	is_int(queue_job_by_id(f.q, "x2", &j, &f.err), 1, "found by id");
@@ -251,6 +282,7 @@ int main(void)
 {
 	invisible_until_bound();
 	ids_are_taken_once();
+	a_younger_job_had_the_id();
 	refused_binds();
 	kept_rows();
 	listing();

@@ -62,7 +62,8 @@ static void the_file(void)
 	q = open_at("q.db", true, false, &err);
 	ok(q, "it is made on demand");
 	umask(mask);
-	is_int(stat(path_of("q.db"), &st) == 0 ? st.st_mode & 07777 : 0, 0600, "for its owner alone");
+	is_int(stat(path_of("q.db"), &st) == 0 ? st.st_mode & 07777 : 0, 0600,
+	       "for its owner alone");
 	is_int(stat(path_of("q.db-wal"), &st) == 0 ? st.st_mode & 07777 : 0, 0600, "its log, too");
 	snprintf(uuid, sizeof(uuid), "%s", queue_uuid(q));
 	queue_close(q);
@@ -90,15 +91,16 @@ static void not_ours(void)
 static void schemas(void)
 {
 	static const struct sq_step more[] = {
-		{ 1, "SELECT 1" },
-		{ 2, "ALTER TABLE job ADD COLUMN colour TEXT; CREATE TABLE extra(x)" },
-		{ 3, "CREATE TABLE extra(x)" }, /* fails: it is there */
+		{ SQ_SCHEMA, "SELECT 1" },
+		{ SQ_SCHEMA + 1, "ALTER TABLE job ADD COLUMN colour TEXT; CREATE TABLE extra(x)" },
+		{ SQ_SCHEMA + 2, "CREATE TABLE extra(x)" }, /* fails: it is there */
 	};
 	struct err err = ERR_INIT;
 	struct queue *q = open_at("s.db", true, false, &err);
 	struct queue_sqlite *s = sq_of(q);
 	struct node n = { .id = "A", .cluster = NULL };
 	int64_t version = 0;
+	char old[32], new[32];
 
 	n.cluster = n.cap = n.info = xstrdup("{}");
 	(void)queue_node_register(q, &n, false, 1, &err);
@@ -110,16 +112,18 @@ static void schemas(void)
 	is_int(sq_migrate_steps(s, more, 2, true, &err), -1, "a reader does not migrate");
 	is_int(sq_migrate_steps(s, more, 2, false, &err), 0, "a writer does");
 	(void)db_user_version(s->db, &version, &err);
-	is_int(version, 2, "to the newest schema");
+	is_int(version, SQ_SCHEMA + 1, "to the newest schema");
 	is_int(sq_migrate_steps(s, more, 2, false, &err), 0, "once");
 	is_int(sq_migrate_steps(s, more, 3, false, &err), -1, "a step that fails");
 	(void)db_user_version(s->db, &version, &err);
-	is_int(version, 2, "changes nothing");
+	is_int(version, SQ_SCHEMA + 1, "changes nothing");
 	queue_close(q);
 	free(n.cap);
 	ok(!open_at("s.db", true, false, &err), "an older program refuses a newer schema");
 	is_int(err.code, ERR_CONFIG, "as a matter of configuration");
-	ok(strstr(err.text, "schema 2") && strstr(err.text, "schema 1"), "naming both: %s", err.text);
+	snprintf(old, sizeof(old), "schema %d", SQ_SCHEMA);
+	snprintf(new, sizeof(new), "schema %d", SQ_SCHEMA + 1);
+	ok(strstr(err.text, old) && strstr(err.text, new), "naming both: %s", err.text);
 }
 
 static void readers(void)
@@ -225,7 +229,8 @@ static void stuck_holder(void)
 	(void)waitpid(pid, &status, 0);
 
 	pid = stopped_child(true);
-	is_int(queue_event_add(q, &e, &err), 0, "a node that stopped inside a transaction is ended");
+	is_int(queue_event_add(q, &e, &err), 0,
+	       "a node that stopped inside a transaction is ended");
 	(void)waitpid(pid, &status, 0);
 	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "by a signal");
 	queue_close(q);
