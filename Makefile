@@ -75,6 +75,12 @@ upto = $(if $(filter $(1),$(firstword $(2))),$(1),$(firstword $(2)) $(if $(2),$(
 layer_of = $(firstword $(subst _, ,$(notdir $(1))))
 test_archives = $(foreach l,$(call upto,$(call layer_of,$(1)),$(LAYERS)),$(if $(call srcs,$(l)),$(OBJ)/lib$(l).a))
 TESTS_C = $(patsubst tests/%.c,$(OBJ)/tests/%,$(wildcard tests/unit/*.c tests/contract/*.c))
+# The simulator is one program of several files.
+SIM = $(OBJ)/tests/sim/simulator
+TESTS_C += $(SIM)
+$(SIM): $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/sim/*.c)) $(foreach l,base model sys queue,$(OBJ)/lib$(l).a)
+	$(Q)$(CC) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDLIBS)
+$(OBJ)/tests/sim/%.o: CPPFLAGS += -iquote tests
 .SECONDEXPANSION:
 $(OBJ)/tests/%: tests/%.c tests/tap.h $$(call test_archives,%)
 	@mkdir -p $(@D)
