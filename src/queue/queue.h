@@ -65,6 +65,9 @@ struct claim_request {
 	/* How many tasks of this class of this job the node wants now (0: none fit). `left` is
 	 * how many may be claimed. The job comes without info and secret (NULL). */
 	size_t (*want)(void *ctx, const struct job *job, int class, size_t left);
+	/* How many of them it could start at once: a task that was lost before may have ended its
+	 * node, and is not claimed ahead, where it would be lost again for nothing. NULL: all. */
+	size_t (*room)(void *ctx, const struct job *job, int class, size_t left);
 	void (*took)(void *ctx, const struct job *job, int class, size_t count);
 	/* Bytes this node has set aside now, for its row; NULL: as it was. */
 	int64_t (*memory)(void *ctx);

@@ -209,9 +209,10 @@ static int see_delayed(struct claiming *c, int64_t job, int class, struct err *e
 	return 0;
 }
 
-/* Takes up to `want` tasks that came back. *left: there are more. */
-static int take_ready(struct claiming *c, int64_t job, int class, size_t want, bool *left,
-		      struct err *err)
+/* Takes up to `want` tasks that came back, at most `lost_room` of those that were lost. *left: there
+ * are more. */
+static int take_ready(struct claiming *c, int64_t job, int class, size_t want, size_t lost_room,
+		      bool *left, struct err *err)
 {
 	struct queue_sqlite *q = c->q;
 	size_t first = c->n;
@@ -225,6 +226,8 @@ static int take_ready(struct claiming *c, int64_t job, int class, size_t want, b
 	db_bind_int(st, 3, c->req->now);
 	db_bind_int(st, 4, (int64_t)want + 1);
 	while ((rc = db_step(q->db, st, err)) == 1 && c->n - first < want) {
+		if (db_col_int(st, 5) > 0 && lost_room-- == 0)
+			break;
 		c->out[c->n++] = (struct claimed){
 			.job = job, .n = key_n(db_col_int(st, 0)), .v = db_col_int(st, 1) + 1,
 			.attempt = db_col_int(st, 2) + 1, .class = class,
@@ -324,19 +327,20 @@ static int take_fresh(struct claiming *c, int64_t job, int class, size_t want, b
 static int claim_class(struct claiming *c, const struct job *job, const struct offer *o,
 		       size_t *room, struct err *err)
 {
-	size_t left = MIN(c->req->max - c->n, *room), before = c->n, want, got;
-	bool more = true;
+	size_t left = MIN(c->req->max - c->n, *room), before = c->n, want, lost, got;
+	bool more = true, back = false;
 
 	want = c->req->want(c->req->ctx, job, o->class, left);
 	want = MIN(want, left);
 	if (want > 0) {
 		more = false;
-		if (o->ready && take_ready(c, job->born, o->class, want, &more, err) < 0)
+		lost = c->req->room ? c->req->room(c->req->ctx, job, o->class, want) : want;
+		if (o->ready && take_ready(c, job->born, o->class, want, lost, &back, err) < 0)
 			return -1;
 		got = c->n - before;
-		if (!more && o->fresh &&
-		    take_fresh(c, job->born, o->class, want - got, &more, err) < 0)
+		if (o->fresh && take_fresh(c, job->born, o->class, want - got, &more, err) < 0)
 			return -1;
+		more |= back;
 		got = c->n - before;
 		*room -= got;
 		if (got > 0 && c->req->took)

@@ -117,6 +117,14 @@ static size_t want(void *ctx, const struct job *job, int class, size_t left)
 	return MIN(now + ahead, left);
 }
 
+static size_t at_once(void *ctx, const struct job *job, int class, size_t left)
+{
+	struct committer *c = ctx;
+	struct resources need;
+
+	return class_need(c, job, class, &need) ? resources_count(&need, &c->claim_free, left) : 0;
+}
+
 static void took(void *ctx, const struct job *job, int class, size_t count)
 {
 	struct committer *c = ctx;
@@ -226,8 +234,8 @@ void claim_some(struct committer *c, const struct claim_room *room)
 	struct claimed out[CLAIM_MAX];
 	struct claim_request req = {
 		.node = c->node, .op = id_u64(), .seq = c->claims, .max = CLAIM_MAX,
-		.now = clock_wall_ms(), .ctx = c, .others = others, .want = want, .took = took,
-		.memory = memory_held,
+		.now = clock_wall_ms(), .ctx = c, .others = others, .want = want, .room = at_once,
+		.took = took, .memory = memory_held,
 	};
 	struct run *list = NULL, **tail = &list;
 	struct err err = ERR_INIT;

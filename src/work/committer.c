@@ -404,8 +404,9 @@ struct committer *committer_new(const struct committer_options *o)
 	c->claimed_tail = &c->news.claimed;
 	c->jobs = jobctx_cache_new(o->o->home, JOBCTX_RUN);
 	c->reaper = reaper_new(&ro);
-	c->look_ns = clock_mono_ns() + (int64_t)TICK_MS * 1000000;
-	c->finish_jobs_ns = c->look_ns;
+	/* whoever starts after a crash finds the dead at once */
+	c->look_ns = clock_mono_ns();
+	c->finish_jobs_ns = c->look_ns + (int64_t)TICK_MS * 1000000;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
