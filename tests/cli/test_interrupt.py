@@ -84,7 +84,8 @@ def _(home):
     for number, (sig, code) in enumerate(CODES.items()):
         name = f"j{number}"
         gate = os.path.join(home.cwd, f"gate{number}")
-        child = home.start("sub", "-n", name, f"until test -e {gate}; do sleep 0.05; done", *(["--local"] if number == 1 else []))
+        local = ["--local"] if number == 1 else []
+        child = home.start("sub", "-n", name, *local, f"until test -e {gate}; do sleep 0.05; done")
         wait_for(lambda name=name: "claimed: 1" in home.kq("status", name).out)
         status, err, _ = end(child, sig)
         assert status == code and UNAFFECTED in err and f"kubeque kill {name}" in err and f"kubeque watch {name}" in err, (status, err)
