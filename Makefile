@@ -118,8 +118,8 @@ fuzz: $(FUZZERS)
 ## make lint       clang-tidy, cppcheck, luacheck, shellcheck, headers that compile alone
 lint:
 	@scripts/deps.sh lint
-	@$(MAKE) --no-print-directory -j$(JOBS) all
-	@scripts/lint.sh
+	@$(MAKE) --no-print-directory -j$(JOBS) all tests-c
+	@scripts/lint.sh $(BUILD)/lint
 
 ## make docs       writes docs/commands.md and docs/configuration.md from the program's own tables
 docs: all

@@ -90,7 +90,8 @@ end
 local function run(opt, args, ctx)
   local check = require("kubeque.fault").check
   ctx:session { read_only = not opt.wait }
-  local code, each, ranges = 0, nil, nil
+  local code, ranges = 0, nil
+  local each
   if opt.wait then
     each, code = wait(ctx, opt, args[1])
     if code > 100 then

@@ -313,10 +313,10 @@ int64_t inputs_check_task(const struct input_set *common, const struct input_set
 		size_t count = inputs_of_spec(pool, ids[i], &p);
 
 		for (size_t k = 0; k < count; k++)
-			*vec_push(&v) = &p[k]; /* NOLINT(bugprone-sizeof-expression): pointers */
+			*vec_push(&v) = &p[k];
 	}
 	if (v.n)
-		qsort(v.p, v.n, sizeof(*v.p), by_dst_ptr); /* NOLINT(bugprone-sizeof-expression) */
+		qsort(v.p, v.n, sizeof(*v.p), by_dst_ptr);
 	for (size_t i = 0; i < v.n; i++) {
 		int known = 0;
 

@@ -289,7 +289,6 @@ static int run_all(struct run *r, struct err *err)
 	int64_t bytes = 0;
 	int ret;
 
-	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
 	r->order = xcalloc(MAX(r->n, 1), sizeof(*r->order));
 	for (size_t i = 0; i < r->n; i++) {
 		r->order[i] = &r->w[i];

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -153,13 +154,12 @@ static int64_t resident(pid_t pid)
 {
 	struct buf text = BUF_INIT;
 	struct err err = ERR_INIT;
-	long long pages = 0;
-	char path[48];
+	int64_t pages = 0;
+	char path[48], *second;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-	if (file_read(AT_FDCWD, path, 4096, &text, &err) > 0 &&
-	    sscanf(text.p, "%*d %lld", &pages) != 1)
-		pages = 0;
+	if (file_read(AT_FDCWD, path, 4096, &text, &err) > 0 && (second = strchr(text.p, ' ')))
+		pages = strtoll(second, NULL, 10);
 	buf_release(&text);
 	return pages * sysconf(_SC_PAGESIZE);
 }

@@ -184,6 +184,7 @@ int results_staged(const struct results *r, results_fn fn, void *ctx, struct err
 			close(fd);
 		return err_sys(err, "cannot read %s/.attempts", r->dir);
 	}
+	/* cppcheck-suppress readdirCalled ; the stream is ours alone */
 	while ((e = readdir(d)))
 		if (stage_parse(e->d_name, &n, &k) && (ret = fn(ctx, n, k)))
 			break;

@@ -378,7 +378,7 @@ int results_published(const struct results *r, int64_t n, int64_t *born, int64_t
 int results_locate(const struct results *r, int64_t n, int64_t k, char **path, struct err *err)
 {
 	char name[RESULTS_STAGE_SIZE];
-	int64_t born, have;
+	int64_t born, have = 0;
 	int ret;
 
 	*path = NULL;
@@ -403,7 +403,7 @@ int results_locate(const struct results *r, int64_t n, int64_t k, char **path, s
 int results_stdout(const struct results *r, int64_t n, int64_t k, char **path, struct err *err)
 {
 	char name[RESULTS_STAGE_SIZE];
-	int64_t born, have;
+	int64_t born, have = 0;
 	struct stat st;
 	int ret;
 

@@ -185,7 +185,10 @@ static void test_full(void)
 		setrlimit(RLIMIT_FSIZE, &limit);
 		for (int i = 0; i < 20 && !failed; i++) {
 			failed = db_begin(db, false, &err) < 0 || insert(db, i, big) < 0;
-			failed = failed ? (db_rollback(db), 1) : db_commit(db, &err) < 0;
+			if (failed)
+				db_rollback(db);
+			else
+				failed = db_commit(db, &err) < 0;
 		}
 		_exit(failed && !db_in_transaction(db) && count(db) >= 0 ? 7 : 1);
 	}

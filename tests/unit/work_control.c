@@ -225,7 +225,7 @@ static void test_dead(void)
 	struct control_reset r = { .born = born, .what = CONTROL_CLAIMED };
 	struct lock l = LOCK_INIT;
 	struct claimed t[2];
-	int nodes;
+	int nodes = -1;
 
 	if (file_mkdirs(top, "nodes", 0700, &err) < 0 || (nodes = file_open_dir(top, "nodes", &err)) < 0 ||
 	    lock_take(&l, nodes, "four.lock", false, 0, &err) != 1)
@@ -263,7 +263,7 @@ static void test_remove(void)
 	char *dir = xasprintf("%s/results/gone", home);
 	int64_t born = submit("gone", 3), count, other;
 	struct results_id id = { queue_uuid(q), born, "gone" };
-	struct results *r;
+	struct results *r = NULL;
 	struct claimed t[3];
 
 	add_node("three");

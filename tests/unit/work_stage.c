@@ -1,6 +1,7 @@
 /* What an attempt leaves becomes its outputs: FINE_PRINT "What is an output". */
 #include "work/stage.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -25,6 +26,12 @@ static void put(const char *path, const char *text)
 	(void)snprintf(full, sizeof(full), "work/%s", path);
 	if (file_write(top_fd, full, text, strlen(text), 0644, false, &err) < 0)
 		printf("# %s\n", err.text);
+}
+
+static void done(int ret)
+{
+	if (ret < 0)
+		printf("# %s\n", strerror(errno));
 }
 
 static void make_dir(const char *path)
@@ -92,14 +99,14 @@ static void test_kinds(void)
 	put(".hidden", "h");
 	make_dir("d/empty");
 	put("d/a", "a");
-	(void)fchmodat(stage.work_fd, "d/a", 06751, 0);
-	(void)symlinkat("b", stage.work_fd, "inside");
-	(void)symlinkat("/etc/passwd", stage.work_fd, "outside");
-	(void)symlinkat("nowhere", stage.work_fd, "dangling");
-	(void)symlinkat("loop", stage.work_fd, "loop");
-	(void)symlinkat("d", stage.work_fd, "dir");
+	done(fchmodat(stage.work_fd, "d/a", 06751, 0));
+	done(symlinkat("b", stage.work_fd, "inside"));
+	done(symlinkat("/etc/passwd", stage.work_fd, "outside"));
+	done(symlinkat("nowhere", stage.work_fd, "dangling"));
+	done(symlinkat("loop", stage.work_fd, "loop"));
+	done(symlinkat("d", stage.work_fd, "dir"));
 	(void)mkfifoat(stage.work_fd, "pipe", 0600);
-	(void)linkat(stage.work_fd, "b", stage.work_fd, "hard", 0);
+	done(linkat(stage.work_fd, "b", stage.work_fd, "hard", 0));
 	put("result.json", "mine");
 	put("stdout.txt", "mine");
 	put("task.stdout.txt", "that, too");
@@ -196,7 +203,7 @@ static void test_limits(void)
 	end();
 	begin();
 	put("closed", "x");
-	(void)fchmodat(stage.work_fd, "closed", 0, 0);
+	done(fchmodat(stage.work_fd, "closed", 0, 0));
 	if (geteuid() == 0) {
 		skip("root reads everything");
 	} else {
