@@ -28,13 +28,18 @@ local function clean_leftovers(opt)
   end
 end
 
----The jobs to forget. Named ones must be there; of a pattern only ended ones, unless --force.
+local function is_running(job)
+  return (fault.check(kubeque.queue.counts(job.born)).claimed or 0) > 0
+end
+
+---The jobs to forget. Named ones must be there; of a pattern only ended ones, with --force also
+---those that wait.
 local function chosen(opt, pattern, ctx)
   local name = pattern and select.split(pattern)
   local named = name and not select.is_glob(name)
   local list, kept = {}, 0
   for _, job in ipairs((select.jobs(ctx, pattern, true))) do
-    if named or job.state == "over" or opt.force then
+    if named or job.state == "over" or opt.force and not is_running(job) then
       list[#list + 1] = job
     else
       kept = kept + 1
@@ -124,7 +129,10 @@ local function run(opt, args, ctx)
     return
   end
   if opt.cas then
-    if args[1] then
+    if opt.results or opt.force then
+      fault.raise("usage", "option --cas removes content that no job refers to: it goes without "
+        .. "--results and --force")
+    elseif args[1] then
       fault.raise("usage", "option --cas takes no PATTERN: the CAS is shared by all jobs")
     end
     clean_cas(opt)
