@@ -289,7 +289,7 @@ static int store(struct submission *s, struct err *err)
 	    store_set(s, s->plan.pool, NULL, err) < 0)
 		return -1;
 	if (s->spec->dry_run)
-		return 0;
+		return s->rerun ? submission_count_kept(s, err) : 0;
 	if (s->plan.cache)
 		hash_cache_save(s->plan.cache);
 	for (int i = 0;; i++) {
@@ -317,7 +317,7 @@ static int run(struct submission *s, struct err *err)
 		return -1;
 	s->out->n = s->plan.n;
 	if (s->old.born && (spec->mode == SUBMIT_RERUN || spec->mode == SUBMIT_RERUN_ANY) &&
-	    !spec->dry_run && rerun_open(s->to, &s->old, &s->rerun, err) < 0)
+	    (s->to->cas || !spec->dry_run) && rerun_open(s->to, &s->old, &s->rerun, err) < 0)
 		return -1;
 	return store(s, err);
 }

@@ -44,6 +44,8 @@ int submission_held(const char *id, struct err *err);
  * is prepared beside the one in use. */
 int submission_store_kept(struct submission *s, struct chunker *c, const char *dir,
 			  struct err *err);
+/* A dry run: how many tasks would keep their results. */
+int submission_count_kept(struct submission *s, struct err *err);
 /* The job is visible: what was prepared takes its place, or what an earlier job of this name left
  * is moved away. */
 void submission_put_in_place(struct submission *s, const char *dir);

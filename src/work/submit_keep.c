@@ -112,6 +112,30 @@ int submission_store_kept(struct submission *s, struct chunker *c, const char *d
 	return store_rows(s, c, err);
 }
 
+int submission_count_kept(struct submission *s, struct err *err)
+{
+	bool any = s->spec->mode == SUBMIT_RERUN_ANY, changed;
+	struct chunker c;
+	int64_t old_n, k;
+	int ret = rerun_begin(s->rerun, &s->plan, NULL, err);
+
+	chunker_init(&c, &s->plan, NULL);
+	while (ret == 0 && (ret = chunker_next(&c, err)) > 0) {
+		int class = s->plan.task_class ? s->plan.task_class[c.n - 1] : 0;
+
+		ret = 0;
+		if (!rerun_match(s->rerun, &c.maker.task, class, any, &old_n, &k, &changed))
+			continue;
+		s->out->kept++;
+		s->changed += changed;
+	}
+	chunker_release(&c);
+	submission_say(s, SUBMIT_EV_KEPT, NULL, s->out->kept, 0);
+	if (s->changed)
+		submission_say(s, SUBMIT_EV_KEPT_CHANGED, NULL, s->changed, 0);
+	return ret;
+}
+
 /* Whoever opens the directory next would do it, but all tasks may have been kept. */
 void submission_put_in_place(struct submission *s, const char *dir)
 {

@@ -81,19 +81,23 @@ static void add_command(struct side *s, const struct task_spec *t)
 		add_str(s->hasher, t->argv.p[i]);
 }
 
+static void add_input(struct hasher *h, const struct input *in)
+{
+	uint64_t mode = in->mode & 0777;
+
+	add_str(h, in->dst);
+	add_str(h, in->sha256);
+	add_str(h, in->url);
+	hasher_add(h, &mode, sizeof(mode));
+}
+
 static void add_inputs(struct hasher *h, const struct inputs *in)
 {
 	uint64_t n = in->n;
 
 	hasher_add(h, &n, sizeof(n));
-	for (size_t i = 0; i < in->n; i++) {
-		uint64_t mode = in->p[i].mode & 0777;
-
-		add_str(h, in->p[i].dst);
-		add_str(h, in->p[i].sha256);
-		add_str(h, in->p[i].url);
-		hasher_add(h, &mode, sizeof(mode));
-	}
+	for (size_t i = 0; i < in->n; i++)
+		add_input(h, &in->p[i]);
 }
 
 static unsigned nibble(char c)
@@ -177,6 +181,24 @@ out:
 	arena_release(&arena);
 	buf_release(&text);
 	return ret;
+}
+
+/* The same of inputs that are hashed and not stored. */
+static void set_digest(const struct input_set *set, struct side *s)
+{
+	uint64_t n = inputs_count(set);
+	char hex[SHA256_HEX_SIZE];
+	struct input one;
+
+	s->inputs[0] = '\0';
+	if (!n)
+		return;
+	hasher_add(s->hasher, &n, sizeof(n));
+	for (size_t i = 0; i < n; i++) {
+		inputs_manifest_entry(inputs_at(set, i), hex, &one);
+		add_input(s->hasher, &one);
+	}
+	hasher_end(s->hasher, s->inputs);
 }
 
 /* ---- the earlier job ------------------------------------------------------------------------- */
@@ -337,7 +359,10 @@ int rerun_begin(struct rerun *r, const struct plan *p, const char *inputs_list, 
 	r->now.n_classes = p->n_classes;
 	r->now.has_columns = plan_columns(p).n > 0;
 	r->now.single = p->n == 1 && !r->now.has_columns;
-	return list_digest(r->to->cas, inputs_list, &r->now, err);
+	if (inputs_list)
+		return list_digest(r->to->cas, inputs_list, &r->now, err);
+	set_digest(p->inputs, &r->now);
+	return 0;
 }
 
 /* ---- matching -------------------------------------------------------------------------------- */

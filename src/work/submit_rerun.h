@@ -21,7 +21,7 @@ struct rerun;
 int rerun_open(const struct submit_target *to, const struct job *old, struct rerun **out,
 	       struct err *err);
 void rerun_close(struct rerun *r);
-/* The common part of the new job; `inputs_list` as stored. */
+/* The common part of the new job; `inputs_list` as stored, NULL in a dry run. */
 int rerun_begin(struct rerun *r, const struct plan *p, const char *inputs_list, struct err *err);
 /*
  * The earlier task that the new task n keeps the result of: 1 with *old_n and its accepted attempt

@@ -21,8 +21,13 @@ void chunker_release(struct chunker *c)
 
 static int put_chunk(struct chunker *c, struct err *err)
 {
-	struct chunk_name *name = vec_push(&c->chunks);
+	struct chunk_name *name;
 
+	if (c->plan->spec->dry_run) {
+		buf_clear(&c->text);
+		return 0;
+	}
+	name = vec_push(&c->chunks);
 	if (cas_put_bytes(c->cas, c->text.p, c->text.n, name->hex, err) < 0)
 		return -1;
 	buf_clear(&c->text);
