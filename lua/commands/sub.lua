@@ -240,9 +240,21 @@ local function check_fetch(dir, id)
   if dir == "" then
     fault.raise("usage", "option --fetch needs a directory")
   elseif not stat then
+    local above = dir
+    repeat
+      above = above:match("^(.*[^/])/+[^/]+/*$") or above:sub(1, 1) == "/" and "/" or "."
+      stat = kubeque.fs.stat(above)
+    until stat or above == "/" or above == "."
+    if stat and stat.type ~= "dir" then
+      refuse("%s is no directory", above)
+    elseif stat and not kubeque.fs.writable(above) then
+      refuse("%s cannot be made: %s is not writable", dir, above)
+    end
     return
   elseif stat.type ~= "dir" then
     refuse("%s is no directory", dir)
+  elseif not kubeque.fs.writable(dir) then
+    refuse("%s is not writable", dir)
   end
   local text = kubeque.fs.read(dir .. "/tasks.csv", 1 << 20)
   if text then

@@ -150,7 +150,11 @@ local causes = {
   oom = function() return "it used more memory than its limit" end,
   disk = function() return "it used more disk than its limit" end,
   missing_input = function() return "an input was not there any more" end,
-  output = function() return "an output could not be read or stored" end,
+  output = function(a)
+    return a.label:find("changed a linked input", 1, true)
+        and "it wrote to an input that was only linked (--link-inputs): submit it without"
+      or "an output could not be read or stored"
+  end,
   image = function() return "its image could not be used" end,
   lost = function() return "its node was lost while it ran, too often" end,
   policy = function() return "the job's policy said so" end,

@@ -68,13 +68,14 @@ static int key_of(char *key, const char *hex, struct err *err)
 	return 0;
 }
 
-/* An object of the wrong size is what a power cut left of it: it goes. */
+/* An object of the wrong size is what a power cut left of it, a writable one what a task made of
+ * a link: it goes. */
 static int drop_unless_size(struct cas *c, const char *key, int64_t size, struct err *err)
 {
 	struct store_stat st;
 	int ret = store_stat(c->store, key, &st, err);
 
-	if (ret > 0 && st.size != size)
+	if (ret > 0 && (st.size != size || st.writable))
 		ret = store_remove(c->store, key, NULL, err);
 	return ret < 0 ? -1 : 0;
 }
@@ -136,7 +137,7 @@ int cas_has(struct cas *c, const char *hex, int64_t size, struct err *err)
 	ret = store_stat(c->store, key, &st, err);
 	if (ret <= 0)
 		return ret;
-	if (size >= 0 && st.size != size)
+	if ((size >= 0 && st.size != size) || st.writable)
 		return store_remove(c->store, key, NULL, err) < 0 ? -1 : 0;
 	age = clock_wall_ms() - st.mtime / 1000000;
 	if (age >= 0 && age < CAS_TRUST_MS)
@@ -233,6 +234,23 @@ int cas_get_file(struct cas *c, const char *hex, int dirfd, const char *path, un
 		return -1;
 	}
 	return 1;
+}
+
+int cas_check_linked(struct cas *c, const char *hex, int64_t size, struct err *err)
+{
+	struct store_stat st;
+	char key[CAS_KEY_SIZE];
+	int ret;
+
+	if (key_of(key, hex, err) < 0)
+		return -1;
+	ret = store_stat(c->store, key, &st, err);
+	if (ret <= 0)
+		return ret < 0 ? -1 : 1;
+	if (!st.writable && st.size == size)
+		return 1;
+	ret = store_remove(c->store, key, NULL, err);
+	return ret < 0 || cas_unpin_all(c, err) < 0 ? -1 : 0;
 }
 
 /* ---- pins ------------------------------------------------------------------------------- */

@@ -52,7 +52,8 @@ int cas_put_fd(struct cas *c, int fd, const char *path, char *hex, int64_t *size
 int cas_put_file(struct cas *c, const char *path, char *hex, int64_t *size, struct err *err);
 
 /* Is it there? Renews its time when that is due, so a yes holds for CAS_TRUST_MS. 1, 0, -1. One of
- * another `size` (-1: not known) is what a power cut left: it is removed, and not there. */
+ * another `size` (-1: not known) is what a power cut left, a writable one what a task made of its
+ * link: it is removed, and not there. */
 int cas_has(struct cas *c, const char *hex, int64_t size, struct err *err);
 /* The same without touching anything (for --dry-run). */
 int cas_peek(struct cas *c, const char *hex, struct err *err);
@@ -66,6 +67,11 @@ int cas_get(struct cas *c, const char *hex, size_t limit, struct buf *out, struc
  * what was laid down; a mismatch is ERR_IO, the file is removed and so is the object. */
 int cas_get_file(struct cas *c, const char *hex, int dirfd, const char *path, unsigned mode,
 		 bool verify, struct err *err);
+
+/* Is an object that a task had as a link (store_link) as it was? Objects are read-only: one that is
+ * writable now or has another size is removed, and no pin trusted. 1 yes (or gone), 0 it was
+ * changed, -1. The times say nothing: every link and every touch moves them. */
+int cas_check_linked(struct cas *c, const char *hex, int64_t size, struct err *err);
 
 /* Says that a queue (uuid, and the home directory it belongs to) refers to this CAS. Cheap when it
  * is known. */

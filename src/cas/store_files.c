@@ -114,6 +114,7 @@ static void stat_of(const struct stat *st, struct store_stat *out)
 {
 	out->size = st->st_size;
 	out->mtime = st->st_mtim.tv_sec * INT64_C(1000000000) + st->st_mtim.tv_nsec;
+	out->writable = st->st_mode & 0222;
 }
 
 static int files_stat(struct store *base, const char *key, struct store_stat *out, struct err *err)

@@ -276,6 +276,25 @@ static void keep_work(struct run *r, const struct run_env *e)
 			 (long long)r->c.n, r->kept);
 }
 
+/* What a task may have done to objects that it had as links: they go, and it failed. */
+static int check_linked(struct run *r, struct err *err)
+{
+	for (size_t i = 0; i < r->n_inputs; i++) {
+		const struct stage_input *in = &r->inputs[i];
+		int ret = cas_check_linked(r->ctx->cas, in->sha256, in->size, err);
+		char why[REASON_SIZE];
+
+		if (ret < 0)
+			return -1;
+		if (ret > 0 || (r->out.a.cause != CAUSE_EXIT && r->out.a.cause != CAUSE_SIGNAL))
+			continue;
+		(void)snprintf(why, sizeof(why), "changed a linked input %s", in->dst);
+		set_failed(&r->out.a, CAUSE_OUTPUT, why);
+		r->out.success = false;
+	}
+	return 0;
+}
+
 static int collect(struct run *r, const struct run_env *e, bool quick, struct err *err)
 {
 	bool outputs;
@@ -283,6 +302,8 @@ static int collect(struct run *r, const struct run_env *e, bool quick, struct er
 	if (late_stage(r, err) < 0)
 		return -1;
 	if (measure_stdout(r, err) < 0)
+		return -1;
+	if (r->ctx->root.common.link_inputs && check_linked(r, err) < 0)
 		return -1;
 	outputs = !quick && r->slot && r->slot->dir.fd >= 0 && r->stop != STOP_TAKEN &&
 		  wants_outputs(r);

@@ -1,8 +1,10 @@
 """What a task leaves behind: which files are outputs, under which names, and of which attempts."""
 import json
 import os
+import shutil
+import subprocess
 
-from kq import main, test, wait_for
+from kq import BINARY, Skip, main, test, wait_for
 
 
 def run(home, *words, job="j", code=0):
@@ -121,6 +123,40 @@ def _(home):
     assert home.kq("logs", "j.1", "--attempt", "2").out == home.kq("logs", "j.1").out
     result = home.kq("logs", "j.1", "--attempt", "3")
     assert result.code == 3 and "attempt 3" in result.err, result
+
+
+def as_user(home):
+    """A binary that runs as a user other than root, for whom the test's directories are."""
+    if os.getuid():
+        return BINARY
+    if not shutil.which("setpriv"):
+        raise Skip("needs setpriv (apt install util-linux) or another user than root")
+    subprocess.run(["chown", "-R", "65534:65534", home.top], check=True)
+    shutil.copy(BINARY, os.path.join(home.top, "kubeque"))
+    script = home.file("../as-user", f"#!/bin/sh\nexec setpriv --reuid 65534 --regid 65534 --clear-groups '{home.top}/kubeque' \"$@\"\n", mode=0o755)
+    return script
+
+
+@test("--link-inputs: read-only links; a task that changes one fails and spoils nothing for others")
+def _(home):
+    home.file("in", "data\n")
+    user = as_user(home)
+    if os.getuid() == 0:
+        assert home.kq("sub", "--no-wait", "--link-inputs", "-u", "in", "true").code == 2
+        shutil.rmtree(home.path, ignore_errors=True)
+
+    def sub(job, line, *words):
+        result = home.kq("sub", "-n", job, "-u", "in", *words, "--fetch", job, line, binary=user)
+        return result, home.read(f"{job}/1/stdout.txt")
+    result, out = sub("a", "stat -c '%h %a' in; cat in; (echo x >in) 2>&1 | grep -c denied", "--link-inputs")
+    assert result.code == 0 and out == "2 400\ndata\n1\n", (result, out)
+    for job, line in (("b", "chmod u+w in; echo evil >in"), ("c", "mv in q; chmod u+w q; echo evil >q; rm q")):
+        result, out = sub(job, line, "--link-inputs")
+        assert result.code == 1 and "failed(changed a linked input in)" in result.err, result
+        result, out = sub(job + "2", "cat in", "--link-inputs")
+        assert result.code == 0 and out == "data\n", (result, out)
+    result, out = sub("d", "chmod u+w in; echo mine >in; cat in")
+    assert result.code == 0 and out == "mine\n" and home.read("in") == "data\n", (result, out)
 
 
 main()
