@@ -290,6 +290,10 @@ struct queue {
  * The SQLite implementation: one file on a local file system (ERR_CONFIG for a network one), WAL,
  * schema versioned and migrated. A newer schema is ERR_CONFIG naming both versions; a file that
  * is no database is ERR_CONFIG; locked for more than `busy_ms` is ERR_BUSY.
+ *
+ * A queue of an older schema is migrated when no node of it lives. Living ones are told to drain,
+ * `notice` says for whom it waits, and when they have not left after `busy_ms` it is ERR_BUSY.
+ * Readers do not wait: they read what is there.
  */
 struct queue_sqlite_options {
 	const char *path;
@@ -298,6 +302,9 @@ struct queue_sqlite_options {
 	bool read_only;   /* reading commands; no migration */
 	int64_t lease_ms; /* a registered node that holds the write lock so long is killed; 0:
 			     10,000 */
+	/* One line for the user while opening takes long; NULL: nobody to tell. */
+	void (*notice)(void *ctx, const char *text);
+	void *ctx;
 	bool fast;        /* never waits for the disk (tests, simulators): no durability at all */
 };
 struct queue *queue_sqlite_open(const struct queue_sqlite_options *o, struct err *err);

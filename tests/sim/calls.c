@@ -87,7 +87,7 @@ static int apply_release(struct sim *s, struct call *c, const char *node, struct
 	rc = queue_release(s->q, node, c->first ? CAUSE_PREEMPTED : CAUSE_RELEASED, r, c->n_rows,
 			   -1, c->op, err);
 	for (int i = 0; i < c->n_rows; i++)
-		c->rows[i].yes = r[i].answer;
+		c->rows[i].yes = r[i].answer == ANSWER_ACCEPTED;
 	return rc;
 }
 
@@ -126,7 +126,7 @@ static int apply_finish(struct sim *s, struct call *c, const char *name, struct 
 	}
 	rc = queue_finish(s->q, node, o, c->n_rows, -1, c->op, err);
 	for (int i = 0; i < c->n_rows; i++) {
-		c->rows[i].yes = o[i].answer;
+		c->rows[i].yes = o[i].answer == ANSWER_ACCEPTED;
 		if (o[i].answer)
 			c->rows[i].v = (int16_t)o[i].v;
 	}
@@ -151,7 +151,7 @@ static int apply_verdict(struct sim *s, struct call *c, struct err *err)
 	}
 	rc = queue_verdict(s->q, v, c->n_rows, c->op, err);
 	for (int i = 0; i < c->n_rows; i++)
-		c->rows[i].yes = v[i].answer;
+		c->rows[i].yes = v[i].answer == ANSWER_ACCEPTED;
 	return rc;
 }
 

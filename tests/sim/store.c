@@ -33,7 +33,7 @@ int store_fate(struct sim *s, int job, int n, int k)
 
 	if (s->breaks == 3) /* what lies there tells which one counts */
 		return s->w.store.whole[job][n] & 1U << k ? STAGE_PUBLISH : STAGE_LEAVE;
-	return stage_fate(v->state < 0 ? NULL : &t, k);
+	return (int)stage_fate(v->state < 0 ? NULL : &t, k);
 }
 
 /* One rename, or an exchange under the directory's lock: atomic for all who look. */

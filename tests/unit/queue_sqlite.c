@@ -88,6 +88,14 @@ static void not_ours(void)
 	ok(!open_at(".", true, false, &err), "a directory is refused");
 }
 
+static char noted[300];
+
+static void note(void *ctx, const char *text)
+{
+	(void)ctx;
+	snprintf(noted, sizeof(noted), "%s", text);
+}
+
 static void schemas(void)
 {
 	static const struct sq_step more[] = {
@@ -99,18 +107,32 @@ static void schemas(void)
 	struct queue *q = open_at("s.db", true, false, &err);
 	struct queue_sqlite *s = sq_of(q);
 	struct node n = { .id = "A", .cluster = NULL };
+	struct proc_info p = { .start = 0 };
+	struct machine m;
 	int64_t version = 0;
 	char old[32], new[32];
+	enum node_state state = NODE_LIVE;
 
-	n.cluster = n.cap = n.info = xstrdup("{}");
+	n.cluster = n.cap = xstrdup("{}");
+	machine_get(&m);
+	(void)proc_info(getpid(), &p);
+	n.info = xasprintf("{\"pid\":%d,\"start\":%llu,\"boot\":\"%s\"}", (int)getpid(),
+			   (unsigned long long)p.start, m.boot_id);
 	(void)queue_node_register(q, &n, false, 1, &err);
+	s->notice = note;
 	is_int(sq_migrate_steps(s, more, 2, false, &err), -1, "no migration while a node lives");
 	is_int(err.code, ERR_BUSY, "which is a reason to wait");
 	ok(strstr(err.text, "waiting for node A"), "for the node: %s", err.text);
-	(void)queue_node_move(q, "A", 0, NODE_EV_LEAVE, 2, &err);
-	(void)queue_node_delete(q, "A", &err);
-	is_int(sq_migrate_steps(s, more, 2, true, &err), -1, "a reader does not migrate");
-	is_int(sq_migrate_steps(s, more, 2, false, &err), 0, "a writer does");
+	is_str(noted, err.text, "which was said at once");
+	is_int(queue_beat(q, "A", 5, &state, &err), 1, "the node");
+	is_int(state, NODE_DRAINING, "was told to drain");
+	snprintf(n.info, strlen(n.info), "{\"pid\":%d,\"start\":1,\"boot\":\"x\"}", (int)getpid());
+	(void)queue_node_info(q, "A", n.info, &err);
+	is_int(sq_migrate_steps(s, more, 2, true, &err), 0, "a reader reads what is there");
+	(void)db_user_version(s->db, &version, &err);
+	is_int(version, SQ_SCHEMA, "and does not migrate");
+	is_int(sq_migrate_steps(s, more, 2, false, &err), 0,
+	       "a writer does, whatever a dead node left");
 	(void)db_user_version(s->db, &version, &err);
 	is_int(version, SQ_SCHEMA + 1, "to the newest schema");
 	is_int(sq_migrate_steps(s, more, 2, false, &err), 0, "once");
@@ -119,6 +141,7 @@ static void schemas(void)
 	is_int(version, SQ_SCHEMA + 1, "changes nothing");
 	queue_close(q);
 	free(n.cap);
+	free(n.info);
 	ok(!open_at("s.db", true, false, &err), "an older program refuses a newer schema");
 	is_int(err.code, ERR_CONFIG, "as a matter of configuration");
 	snprintf(old, sizeof(old), "schema %d", SQ_SCHEMA);
