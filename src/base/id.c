@@ -1,6 +1,8 @@
 #include "base/id.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/random.h>
 
 #include "base/base.h"
@@ -22,17 +24,36 @@ void id_random(void *p, size_t n)
 	}
 }
 
+/* A forked child must not draw what its parent will draw, too: two processes would sign different
+ * operations with the same name. */
+static atomic_uint forks;
+
+static void forked(void)
+{
+	atomic_fetch_add(&forks, 1);
+}
+
+static void watch_forks(void)
+{
+	if (pthread_atfork(NULL, NULL, forked) != 0)
+		abort();
+}
+
 uint64_t id_u64(void)
 {
 	/* one getrandom for many: a signature costs nothing on the hot path */
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	static __thread uint64_t pool[64];
 	static __thread size_t left;
+	static __thread unsigned forks_seen;
 	uint64_t v;
 
+	pthread_once(&once, watch_forks);
 	do {
-		if (!left) {
+		if (!left || forks_seen != atomic_load(&forks)) {
 			id_random(pool, sizeof(pool));
 			left = ARRAY_SIZE(pool);
+			forks_seen = atomic_load(&forks);
 		}
 		v = pool[--left] & INT64_MAX; /* fits SQLite's and JSON's signed 64 bits */
 	} while (!v);
