@@ -175,8 +175,15 @@ function M.task(job, task)
   local attempts = task.attempt > 0 and fault.check(kubeque.queue.attempts(job.born, task.n)) or {}
   local last = attempts[#attempts]
   local evidence = {}
-  for _, a in ipairs(attempts) do
-    evidence[#evidence + 1] = attempt_line(a)
+  for i, a in ipairs(attempts) do
+    -- a node that cannot run anything gives a task back again and again
+    local nth = a.label == "released" and attempts[i - 1] and attempts[i - 1].label == a.label
+      and attempts[i + 1] and attempts[i + 1].label == a.label
+    if not nth then
+      evidence[#evidence + 1] = attempt_line(a)
+    elseif evidence[#evidence] ~= "..." then
+      evidence[#evidence + 1] = "..."
+    end
   end
   local text
   if task.state == "pending" then

@@ -59,7 +59,8 @@ int inputs_stat_fault(int dirfd, const char *name, const char *src, struct err *
 	    S_ISLNK(st.st_mode))
 		return inputs_refuse(err, "", src, " is a symbolic link to a file that is not there");
 	if (e == ENOENT || e == ENOTDIR)
-		return inputs_refuse(err, "no file or directory ", src, ": check the name after -u");
+		return inputs_refuse(err, "no file or directory \"", src,
+				     "\": check the name after -u");
 	snprintf(why, sizeof(why), ": %s", strerror(e));
 	return inputs_refuse(err, "cannot read ", src, why);
 }
@@ -258,8 +259,8 @@ int inputs_add_spec(struct input_set *in, const char *spec, const struct inputs_
 	if (glob_is_pattern(spec))
 		ret = inputs_refuse(err, "no file matches ", spec, ": check the pattern after -u");
 	else
-		ret = inputs_refuse(err, "no file or directory ", dst.p ? path : spec,
-				    ": check the name after -u");
+		ret = inputs_refuse(err, "no file or directory \"", dst.p ? path : spec,
+				    "\": check the name after -u");
 out:
 	free(path);
 	return ret;

@@ -128,7 +128,8 @@ static enum split load_line(struct params *p, json_t **object, struct str *line,
 		json_loadb(line->p, line->n,
 			   JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &je);
 	if (!*object) {
-		params_fault(p, p->row_line, p->row + 1, err, "not valid JSON: %s", je.text);
+		params_fault(p, p->row_line, p->row + 1, err, "not valid JSON: %s",
+			     strstr(je.text, "ALLOW_NUL") ? "\\u0000 can be in no text" : je.text);
 		return SPLIT_FAIL;
 	}
 	if (json_is_object(*object))

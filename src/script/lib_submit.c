@@ -204,8 +204,10 @@ static void read_rows(lua_State *L, struct submit_call *c, const struct words *w
 		s->format = params_format_of(s->path);
 	if (w->seq && seq_parse(w->seq, &s->seq, &err) < 0)
 		script_raise(L, &err);
-	if (w->only && ranges_parse(str_of(w->only), &s->only, &err) < 0)
+	if (w->only && ranges_parse(str_of(w->only), &s->only, &err) < 0) {
+		err_prefix(&err, "option --rows");
 		script_raise(L, &err);
+	}
 	if ((s->rows == SUBMIT_PARAMS || s->rows == SUBMIT_JOBFILE) != (s->path != NULL))
 		luaL_error(L, "option 'path' goes with rows 'params' and 'jobfile'");
 }

@@ -69,15 +69,16 @@ static int add_attempt(struct fetch *f, const struct task *t, struct buf *out, s
 	add_text(out, found ? a.node : t->node);
 	add_time(out, a.started);
 	add_time(out, a.ended);
-	if (found) {
+	if (found && a.started > 0) { /* what a killed one used is not known to the queue */
 		add_seconds(out, a.elapsed_us);
 		add_seconds(out, a.user_us);
 		add_seconds(out, a.system_us);
 		add_num(out, a.max_memory);
-		attempt_release(&a);
 	} else {
 		buf_adds(out, ",,,,");
 	}
+	if (found)
+		attempt_release(&a);
 	return 0;
 }
 

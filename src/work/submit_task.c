@@ -163,7 +163,7 @@ static int check_first_word(struct task_maker *m, const struct plan *p, const st
 	if (!f)
 		return err_set(err, ERR_USAGE,
 			       "%.*s is not among the inputs (did the shell expand a * after -u? "
-			       "quote it)",
+			       "quote it); to send it along: -u FILE, or ^ before the word",
 			       (int)MIN(word.n, 1000), word.p);
 	if (p->has_command && p->command.word[0].kind == WORD_FILE && !f->url && !(f->mode & 0111))
 		return err_set(err, ERR_USAGE,

@@ -108,6 +108,7 @@ def _(home):
     assert home.kq("kill", "k").code == 0
     wait_for(lambda: "Fetched 1 task" in home.kq("fetch", "k").err)
     wait_for(lambda: home.kq("fetch", "k") and os.path.exists(os.path.join(home.cwd, "k/1/result.json")))
+    assert home.read("k/tasks.csv").splitlines()[1].endswith("Z,,,,"), home.read("k/tasks.csv")
     assert sorted(os.listdir(os.path.join(home.cwd, "k/1"))) == ["result.json", "stdout.txt"]
     assert home.read("k/1/stdout.txt") == "out\n" and json.loads(home.read("k/1/result.json"))["state"] == "killed"
     got, result = run(home, "--timeout", "1", "echo evidence >f; echo out; sleep 100", job="t", code=1)
