@@ -1,12 +1,13 @@
 """Full disks and power cuts."""
 import fcntl
+import json
 import os
 import random
 import struct
 import subprocess
 import time
 
-from common import ROUNDS, check_results, counts, kill9
+from common import ROUNDS, check_results, counts, kill9, results_dir, rows
 from kq import BINARY, Skip, main, test, wait_for
 
 SEED = int(os.environ.get("KUBEQUE_SEED", "20170915"))
@@ -71,71 +72,136 @@ def _(home):
         subprocess.run(["umount", "-l", point], check=False)
 
 
-def shut_down(point):
-    """The last writes are dropped, as in a power cut: EXT4_IOC_SHUTDOWN without flushing the journal."""
+NO_LOG_FLUSH, LOG_FLUSH = 2, 1
+
+
+def shut_down(point, how):
+    """The last writes are dropped, as in a power cut: EXT4_IOC_SHUTDOWN, with or without the journal's end."""
     fd = os.open(point, os.O_RDONLY)
     try:
-        fcntl.ioctl(fd, 0x8004587D, struct.pack("I", 2))
+        fcntl.ioctl(fd, 0x8004587D, struct.pack("I", how))
     finally:
         os.close(fd)
 
 
+class Disk:
+    """A loop image with ext4, whose power can be cut, and commands that see a boot of their own."""
+
+    def __init__(self, home):
+        self.home = home
+        self.image, self.point = os.path.join(home.top, "image"), os.path.join(home.top, "disk")
+        self.boot = os.path.join(home.top, "boot_id")
+        self.boots = 0
+        os.mkdir(self.point)
+        with open(self.image, "wb") as out:
+            out.truncate(96 << 20)
+        subprocess.run(["mkfs.ext4", "-q", self.image], check=True)
+        if subprocess.run(["mount", "-o", "loop", self.image, self.point], check=False, capture_output=True).returncode:
+            raise Skip("mounting a loop image needs root and loop devices")
+        home.path = os.path.join(self.point, "kq")
+        home.env["KUBEQUE_HOME"] = home.path
+        self.new_boot()
+
+    def new_boot(self):
+        self.boots += 1
+        with open(self.boot, "w", encoding="ascii") as out:
+            out.write(f"00000000-0000-4000-8000-{self.boots:012d}\n")
+
+    def argv(self, *words):
+        # seen only by what runs in this mount namespace
+        return ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"', self.boot, BINARY, *words]
+
+    def kq(self, *words):
+        return subprocess.run(self.argv(*words), env=self.home.env, cwd=self.home.cwd, capture_output=True, text=True, timeout=60, check=False,
+                              stdin=subprocess.DEVNULL)
+
+    def end_nodes(self):
+        kill9(self.home.node_pids())
+        wait_for(lambda: not self.home.node_pids())
+
+    def cut(self, child, how):
+        shut_down(self.point, how)
+        child.kill()
+        child.wait()
+        self.end_nodes()
+        wait_for(lambda: subprocess.run(["umount", self.point], check=False, capture_output=True).returncode == 0, 20)
+        subprocess.run(["mount", "-o", "loop", self.image, self.point], check=True)
+        self.new_boot()
+
+    def close(self):
+        self.end_nodes()
+        subprocess.run(["umount", "-l", self.point], check=False)
+
+
+def said_complete(disk, job):
+    """Tasks that the queue calls complete, by number: the accepted attempt."""
+    dump = disk.kq("dumpjob", job)
+    assert dump.returncode == 0, dump
+    return {task["task"]: task["accepted"] for task in json.loads(dump.stdout)["tasks"] if task["label"] == "complete(code=0)"}
+
+
+def check_said(home, job, said):
+    """What is called complete lies there whole (published, or staged and about to be)."""
+    for n in said:
+        places = [os.path.join(results_dir(home, job), str(n)), os.path.join(results_dir(home, job), ".attempts", f"{n}.{said[n]}")]
+        place = next(p for p in places if os.path.exists(os.path.join(p, "result.json")))
+        with open(os.path.join(place, "result.json"), encoding="utf-8") as source:
+            result = json.load(source)
+        assert result["attempt"] == said[n], (n, result)
+        with open(os.path.join(place, "out"), "rb") as source:
+            assert source.read() == b"".join(b"%d\n" % i for i in range(1, 2001)), n
+        with open(os.path.join(place, "stdout.txt"), encoding="ascii") as source:
+            assert source.read() == f"{n}\n", n
+
+
+def power_cuts(home, rounds, seed, power):
+    rng = random.Random(seed)
+    disk = Disk(home)
+    again = seen = 0
+    if power:
+        home.file(".kubeque", "[config]\ndurability=power\n")
+    try:
+        for i in range(rounds):
+            job = f"p{i}"
+            child = subprocess.Popen(disk.argv("sub", "-n", job, "--seq", "60", "seq 1 2000 >out; echo {index}"), env=home.env, cwd=home.cwd,
+                                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            time.sleep(rng.uniform(0.02, 0.3))
+            if i % 3 == 1:  # some of it reached the disk by itself
+                os.sync()
+                time.sleep(rng.uniform(0.0, 0.1))
+            before = {n for (n,) in rows(home, "select k & 4294967295 from task where state=7")} if os.path.exists(os.path.join(home.path, "queue.db")) else set()
+            disk.cut(child, (NO_LOG_FLUSH, LOG_FLUSH)[i % 2])
+            submitted = "Saved job definition" in child.stdout.read()
+            status = disk.kq("status", job)
+            if status.returncode == 3:
+                assert not submitted, "a job was lost of which the user had been told"
+                continue
+            assert status.returncode == 0, status
+            said = said_complete(disk, job)
+            check_said(home, job, said)
+            seen += len(said)
+            if power:
+                assert before <= set(said) or not submitted, (before - set(said), "durability=power lost a result")
+            assert disk.kq("addnodes", job, "1").returncode == 0
+            finished = disk.kq("watch", job)
+            assert finished.returncode == 0, finished
+            assert counts(home, job) == {"complete(code=0)": 60}, counts(home, job)
+            results = check_results(home, job, 60, lambda n: f"{n}\n")
+            again += sum(1 for entry in results if entry["attempt"] > 1)
+            assert disk.kq("clean", "--results", "--yes", job).returncode == 0
+        print(f"# {seen} results outlived the cuts, {again} were made again, seed {seed}")
+    finally:
+        disk.close()
+
+
 @test("a power cut at 20 random points: no task is complete whose files are missing or cut short")
 def _(home):
-    rng = random.Random(SEED)
-    image, point = os.path.join(home.top, "image"), os.path.join(home.top, "disk")
-    os.mkdir(point)
-    with open(image, "wb") as out:
-        out.truncate(96 << 20)
-    subprocess.run(["mkfs.ext4", "-q", image], check=True)
-    if subprocess.run(["mount", "-o", "loop", image, point], check=False, capture_output=True).returncode:
-        raise Skip("mounting a loop image needs root and loop devices")
-    home.path = os.path.join(point, "kq")
-    home.env["KUBEQUE_HOME"] = home.path
-    repaired = 0
-    try:
-        for i in range(20 * ROUNDS):
-            boot = os.path.join(home.top, "boot_id")
-            with open(boot, "w", encoding="ascii") as out:
-                out.write(f"00000000-0000-4000-8000-{i:012d}\n")
-            # a boot id of this life's own, seen only by what runs in this mount namespace
-            inside = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"', boot, BINARY]
+    power_cuts(home, 20 * ROUNDS, SEED, False)
 
-            def kq(*words):
-                return subprocess.run([*inside, *words], env=home.env, cwd=home.cwd, capture_output=True, text=True, timeout=60, check=False,
-                                      stdin=subprocess.DEVNULL)
 
-            if i:
-                done = kq("status")
-                assert done.returncode == 0, done
-                for job in (f"p{i - 1}",):
-                    status = kq("status", job)
-                    if status.returncode == 3:
-                        continue
-                    got = counts(home, job)
-                    again = kq("sub", "-n", f"again{i}", "true")
-                    assert again.returncode == 0, again
-                    finished = kq("watch", job)
-                    assert finished.returncode == 0, (finished, got)
-                    assert counts(home, job) == {"complete(code=0)": 60}, counts(home, job)
-                    results = check_results(home, job, 60, lambda n: f"{n}\n")
-                    repaired += sum(1 for entry in results if entry["attempt"] > 1)
-                    kq("clean", "--results", "--yes", job)
-            child = subprocess.Popen([*inside, "sub", "-n", f"p{i}", "--seq", "60", "seq 1 2000 >out; echo {index}"], env=home.env, cwd=home.cwd,
-                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(rng.uniform(0.02, 0.5))
-            shut_down(point)
-            child.kill()
-            child.wait()
-            kill9(home.node_pids())
-            wait_for(lambda: not home.node_pids())
-            wait_for(lambda: subprocess.run(["umount", point], check=False, capture_output=True).returncode == 0, 20)
-            subprocess.run(["mount", "-o", "loop", image, point], check=True)
-        print(f"# {repaired} results were made again, seed {SEED}")
-    finally:
-        kill9(home.node_pids())
-        wait_for(lambda: not home.node_pids(), check=False)
-        subprocess.run(["umount", "-l", point], check=False)
+@test("a power cut with durability=power: what was complete before is complete after")
+def _(home):
+    power_cuts(home, 6 * ROUNDS, SEED + 1, True)
 
 
 main()
