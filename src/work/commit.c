@@ -184,7 +184,7 @@ static bool judge(struct committer *c, struct group *g)
 					       .params = r->params_json };
 		as_task(c, r, &rows[i].task);
 	}
-	while (settle(c->q, c->opt.o->policy, rows, g->ended.n, &err) < 0) {
+	while (settle(c->q, committer_policy(c), rows, g->ended.n, &err) < 0) {
 		if (!committer_pause(c, &pause, &err)) {
 			done = false;
 			break;
@@ -220,6 +220,7 @@ static bool give_back(struct committer *c, struct group *g)
 		if (*r->fault) {
 			log_warn("Task %s.%lld was given back: %s", r->ctx->job.id,
 				 (long long)r->c.n, r->fault);
+			jobctx_forget(c->jobs, r->c.job); /* its results may have been moved */
 			err_set(&err, r->nospace ? ERR_NOSPACE : ERR_IO, "%s", r->fault);
 			committer_note_trouble(c, &err);
 		}

@@ -34,6 +34,21 @@ static void tick(struct committer *c)
 		atomic_fetch_add(c->opt.tick, 1);
 }
 
+/* Under the lock; at most so long. */
+static void wait_on(struct committer *c, pthread_cond_t *cond, int64_t ms)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += ms % 1000 * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	(void)pthread_cond_timedwait(cond, &c->lock, &t);
+}
+
 /* ---- notes, from the thread to the news ---- */
 
 void committer_note_due(struct committer *c, int64_t due_ms)
@@ -70,7 +85,9 @@ bool committer_pause(struct committer *c, int64_t *pause_ms, const struct err *w
 	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL);
 	tick(c);
 	pthread_mutex_lock(&c->lock);
-	stop = c->stop;
+	stop = c->stop || c->abandon;
+	if (c->abandon)
+		*pause_ms = PAUSE_MAX_MS;
 	pthread_mutex_unlock(&c->lock);
 	/* told to leave: a few more attempts, then whoever reaps this node goes on */
 	if (stop && *pause_ms >= PAUSE_MAX_MS)
@@ -171,12 +188,9 @@ static void drain(struct committer *c)
 
 static void answer(struct committer *c, enum request what)
 {
-	enum committer_leave result = LEAVE_DONE;
+	enum committer_leave result;
 
-	if (what == REQUEST_DRAIN)
-		drain(c);
-	else
-		result = leave(c, what == REQUEST_LEAVE_DRAINED);
+	result = leave(c, what == REQUEST_LEAVE_DRAINED);
 	pthread_mutex_lock(&c->lock);
 	c->answer = result;
 	c->request = REQUEST_NONE;
@@ -191,8 +205,10 @@ static enum committer_leave ask(struct committer *c, enum request what)
 	pthread_mutex_lock(&c->lock);
 	c->request = what;
 	pthread_cond_signal(&c->more);
-	while (c->request != REQUEST_NONE)
-		pthread_cond_wait(&c->answered, &c->lock);
+	while (c->request != REQUEST_NONE) {
+		wait_on(c, &c->answered, TICK_MS);
+		atomic_fetch_add(c->opt.main_tick, 1); /* it waits, it is not stuck */
+	}
 	result = c->answer;
 	pthread_mutex_unlock(&c->lock);
 	return result;
@@ -205,7 +221,18 @@ enum committer_leave committer_leave(struct committer *c, bool drained)
 
 void committer_drain(struct committer *c)
 {
-	(void)ask(c, REQUEST_DRAIN);
+	pthread_mutex_lock(&c->lock);
+	c->drain = true;
+	pthread_cond_signal(&c->more);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void committer_abandon(struct committer *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->abandon = true;
+	pthread_cond_signal(&c->more);
+	pthread_mutex_unlock(&c->lock);
 }
 
 /* ---- what is done now and then ---- */
@@ -293,7 +320,7 @@ static int64_t idle_ms(struct committer *c)
 {
 	int64_t now = clock_mono_ns(), ms = TICK_MS, age;
 
-	if (c->stop || c->want || c->request || c->message_new || c->n_put >= COMMIT_GROUP ||
+	if (c->stop || c->want || c->request || c->drain || c->message_new || c->n_put >= COMMIT_GROUP ||
 	    (c->n_put && c->flush))
 		return 0;
 	if (c->n_put) {
@@ -303,20 +330,6 @@ static int64_t idle_ms(struct committer *c)
 	ms = MIN(ms, MAX((c->look_ns - now) / 1000000 + 1, 0));
 	ms = MIN(ms, MAX((c->change_ns - now) / 1000000 + 1, 0));
 	return MIN(ms, watch_due(c));
-}
-
-static void sleep_for(struct committer *c, int64_t ms)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += ms / 1000;
-	t.tv_nsec += ms % 1000 * 1000000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_sec++;
-		t.tv_nsec -= 1000000000;
-	}
-	(void)pthread_cond_timedwait(&c->more, &c->lock, &t);
 }
 
 static struct run *take_group(struct committer *c)
@@ -349,17 +362,19 @@ static void *work(void *arg)
 		struct claim_room room;
 		struct run *group;
 		char *message = NULL;
-		bool want, stop, news;
+		bool want, stop, news, draining;
 		int64_t ms;
 
 		while ((ms = idle_ms(c)) > 0)
-			sleep_for(c, ms);
+			wait_on(c, &c->more, ms);
 		tick(c);
 		group = take_group(c);
 		want = c->want;
 		room = c->room;
 		c->want = false;
 		request = c->request;
+		draining = c->drain;
+		c->drain = false;
 		stop = c->stop;
 		news = c->message_new;
 		if (news)
@@ -371,12 +386,14 @@ static void *work(void *arg)
 			commit_group(c, group);
 			group_done(c);
 		}
-		if (want && !stop) {
+		if (want && !stop && !draining) {
 			claim_some(c, &room);
 			wake_main(c);
 		}
 		if (news)
 			store_message(c, message);
+		if (draining)
+			drain(c);
 		if (request)
 			answer(c, request);
 		if (stop)
@@ -387,16 +404,51 @@ static void *work(void *arg)
 	return NULL;
 }
 
+static int ask_failed(struct policy *p, const struct policy_view *v, struct policy_verdict *out,
+		      struct err *err)
+{
+	struct watched_policy *w = container_of(p, struct watched_policy, base);
+	int ret;
+
+	atomic_fetch_add(w->asking, 1);
+	ret = w->inner->ops->task_failed(w->inner, v, out, err);
+	atomic_fetch_sub(w->asking, 1);
+	return ret;
+}
+
+static int ask_lost(struct policy *p, const struct policy_view *v, const struct node *node,
+		    struct policy_verdict *out, struct err *err)
+{
+	struct watched_policy *w = container_of(p, struct watched_policy, base);
+	int ret;
+
+	atomic_fetch_add(w->asking, 1);
+	ret = w->inner->ops->task_lost(w->inner, v, node, out, err);
+	atomic_fetch_sub(w->asking, 1);
+	return ret;
+}
+
+struct policy *committer_policy(struct committer *c)
+{
+	return c->policy.inner ? &c->policy.base : NULL;
+}
+
 struct committer *committer_new(const struct committer_options *o)
 {
-	const struct reaper_options ro = {
+	static const struct policy_ops watched = {
+		.name = "watched", .task_failed = ask_failed, .task_lost = ask_lost,
+	};
+	struct reaper_options ro = {
 		.home = o->o->home, .cluster = o->o->cluster, .self = o->node,
-		.lease_ms = o->o->lease_ms, .policy = o->o->policy,
+		.lease_ms = o->o->lease_ms,
 	};
 	struct committer *c = xcalloc(1, sizeof(*c));
 	pthread_condattr_t attr;
 
 	c->opt = *o;
+	c->policy = (struct watched_policy){ .base = { &watched }, .inner = o->o->policy,
+					     .asking = o->asking };
+	ro.policy = committer_policy(c);
 	(void)snprintf(c->node, sizeof(c->node), "%s", o->node);
 	c->q = o->queue;
 	c->put_tail = &c->put;

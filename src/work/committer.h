@@ -30,6 +30,8 @@ struct committer_options {
 	int wake_fd;                 /* eventfd of the main thread */
 	struct resources cap;
 	atomic_uint *tick;           /* moved while it is alive and well */
+	atomic_uint *main_tick;      /* moved for the main thread while that waits for an answer */
+	atomic_int *asking;          /* above 0 while a policy is being asked */
 };
 
 struct committer;
@@ -67,8 +69,10 @@ void committer_news(struct committer *c, struct committer_news *out);
 enum committer_leave { LEAVE_DONE, LEAVE_STAY, LEAVE_FAILED };
 /* Blocking, for the ends of a node's life: nothing may be running or unstored. */
 enum committer_leave committer_leave(struct committer *c, bool drained);
-/* Node row to draining; blocking. */
+/* Node row to draining, soon. */
 void committer_drain(struct committer *c);
+/* The store is gone: nothing is tried again. */
+void committer_abandon(struct committer *c);
 /* The message in the node's row (for `nodes` and `explain`); NULL: none. Copied; not blocking. */
 void committer_message(struct committer *c, const char *text);
 

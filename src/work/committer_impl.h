@@ -21,7 +21,14 @@ struct watched {
 	bool due;
 };
 
-enum request { REQUEST_NONE, REQUEST_LEAVE, REQUEST_LEAVE_DRAINED, REQUEST_DRAIN };
+enum request { REQUEST_NONE, REQUEST_LEAVE, REQUEST_LEAVE_DRAINED };
+
+/* The policy, with a mark that it is being asked: that may not take long. */
+struct watched_policy {
+	struct policy base;
+	struct policy *inner;
+	atomic_int *asking;
+};
 
 struct committer {
 	/* constant */
@@ -33,7 +40,7 @@ struct committer {
 	/* under lock */
 	pthread_mutex_t lock;
 	pthread_cond_t more, answered;
-	bool stop, flush, want;
+	bool stop, abandon, drain, flush, want;
 	struct claim_room room;
 	struct run *put, **put_tail;
 	size_t n_put;
@@ -47,6 +54,7 @@ struct committer {
 	size_t committing;
 
 	/* the thread's own */
+	struct watched_policy policy;
 	struct jobctx_cache *jobs;
 	struct reaper *reaper;
 	int64_t look_ns, finish_jobs_ns, change_ns;
@@ -67,6 +75,8 @@ struct committer {
 void commit_group(struct committer *c, struct run *group);
 /* One claim for this room; the runs go to the news. */
 void claim_some(struct committer *c, const struct claim_room *room);
+/* The node's policy; NULL: the stock one. */
+struct policy *committer_policy(struct committer *c);
 /* Tells whoever watches this job; at most ten times a second, at once when it is over. */
 void watch_ring(struct committer *c, int64_t born, bool over);
 /* Rings what is due; how long until the next, ms. */

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -141,11 +142,12 @@ static void start_threads(struct consumer *c, struct queue *q, struct queue *lea
 	const struct committer_options co = {
 		.o = c->o, .node = c->node, .queue = q, .bells_fd = c->bells_fd,
 		.wake_fd = c->wake_fd, .cap = c->cap, .tick = &c->commit_tick,
+		.main_tick = &c->main_tick, .asking = &c->asking,
 	};
 	const struct lease_options lo = {
 		.queue = lease_q, .node = c->node, .heartbeat_ms = c->o->heartbeat_ms,
 		.lease_ms = c->o->lease_ms, .wake_fd = c->wake_fd, .main_tick = &c->main_tick,
-		.commit_tick = &c->commit_tick,
+		.commit_tick = &c->commit_tick, .asking = &c->asking,
 	};
 
 	c->env = (struct run_env){ .node = c->node, .work = &c->work, .null_fd = c->null_fd,
@@ -172,8 +174,8 @@ static void on_signal(struct consumer *c, int sig)
 {
 	if (sig != SIGTERM && sig != SIGINT)
 		return;
+	c->told_to_leave = true;
 	if (c->phase == PHASE_RUN) {
-		c->told_to_leave = true;
 		log_info("Node %s drains: it ends what it runs and claims nothing more", c->node);
 		c->phase = PHASE_DRAIN;
 		committer_drain(c->committer);
@@ -271,6 +273,22 @@ static void take_lease(struct consumer *c)
 	free(news.held);
 }
 
+/* Is this store still there, and do we still count as living in it? */
+static void check_store(struct consumer *c, int64_t now)
+{
+	struct stat st;
+
+	if (now < c->store_ns)
+		return;
+	c->store_ns = now + (int64_t)LOOP_MS * 1000000;
+	if (c->vanished || fstat(c->lock.fd, &st) < 0 || st.st_nlink > 0)
+		return;
+	log_warn("The store of node %s was removed: the node ends", c->node);
+	c->vanished = c->told_to_leave = true;
+	lost(c);
+	committer_abandon(c->committer);
+}
+
 static void check_due(struct consumer *c)
 {
 	if (c->next_due == INT64_MAX || clock_wall_ms() < c->next_due)
@@ -286,13 +304,13 @@ static bool is_over(struct consumer *c, int64_t now)
 		c->idle_ns = 0; /* looking for work in vain, now and then, is idling, too */
 	if (is_busy(c))
 		return false;
-	if (c->phase == PHASE_LOST)
+	if (c->phase == PHASE_LOST || c->vanished)
 		return true;
 	if (c->phase != PHASE_RUN) {
 		(void)committer_leave(c->committer, true);
 		return true;
 	}
-	if (c->hint && now >= c->hold_ns)
+	if (c->hint && c->room_moved && now >= c->hold_ns)
 		return false; /* a claim is about to be made */
 	if (!c->idle_ns)
 		c->idle_ns = now;
@@ -368,6 +386,7 @@ static void loop(struct consumer *c)
 		take_committer(c);
 		take_lease(c);
 		ending_deadlines(c, now);
+		check_store(c, now);
 		check_due(c);
 		schedule(c);
 		if (!c->n_running)
@@ -470,6 +489,17 @@ out:
 	return ret;
 }
 
+/* Tasks get the limits of their submitter; the node itself holds a few files a task. */
+static void more_descriptors(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return;
+	l.rlim_cur = l.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &l);
+}
+
 int consumer_run(const struct consumer_options *given, struct err *err)
 {
 	struct consumer_options o = *given;
@@ -483,6 +513,7 @@ int consumer_run(const struct consumer_options *given, struct err *err)
 	sig_fd = signals_node(err);
 	if (sig_fd < 0)
 		return -1;
+	more_descriptors();
 	umask(0); /* every mode is said where something is made */
 	/* what daemons out of tasks leave behind comes to us, so that we see it end */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);

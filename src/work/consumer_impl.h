@@ -19,6 +19,7 @@ enum {
 	LEFTOVERS_KILLED_MS = 2000, /* killed ones that stay (a dead init, say) are not waited for */
 	MEMORY_MS = 100,
 	STDOUT_MS = 1000,
+	RUNNING_MAX = 512,    /* tasks at once, whatever they need */
 	RUNNING_SLOTS = 1024, /* hash table by pid */
 };
 
@@ -39,6 +40,7 @@ struct consumer {
 	char node[NODE_ID_SIZE];
 	struct resources cap, free, reserved; /* reserved: claimed, not started */
 	enum phase phase;
+	bool vanished;                        /* the store was removed under us */
 	bool told_to_leave;                   /* by a signal: no new life after a loss */
 
 	int home_fd, nodes_fd, bells_fd, sig_fd, wake_fd, ep_fd, null_fd;
@@ -50,6 +52,7 @@ struct consumer {
 	struct workers *workers;
 	struct lease *lease;
 	atomic_uint main_tick, commit_tick;
+	atomic_int asking;          /* the policy is being asked */
 
 	struct run_list ready;      /* claimed; lost ones first */
 	struct run_list staged;     /* inputs are there */
@@ -66,7 +69,7 @@ struct consumer {
 	int64_t hold_ns;            /* no claims before */
 	bool troubled;
 	int64_t idle_ns;            /* since when nothing is to be done; 0: something is */
-	int64_t deadline_ns, memory_ns, stdout_ns, stale_ns; /* when to look at each */
+	int64_t deadline_ns, memory_ns, stdout_ns, stale_ns, store_ns; /* when to look at each */
 };
 
 void run_list_init(struct run_list *l);

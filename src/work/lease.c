@@ -13,6 +13,7 @@
 
 enum {
 	CHECK_MS = 1000,    /* how often it looks whether something changed */
+	BUSY_CHECKS = 900,  /* of a committer that asks no policy: removing files may take long */
 	STUCK_CHECKS = 30,  /* so many checks without a move: the process is stuck */
 	HELD_BEATS = 5,     /* every so many beats what it holds is looked at anyway */
 };
@@ -47,15 +48,15 @@ static void wake_main(struct lease *l)
 /* ---- the watchdog ---- */
 
 /* Checks are counted, not clocks: a process that was stopped as a whole was not stuck. */
-static void watch_one(atomic_uint *tick, unsigned *seen, int *still, const char *who)
+static void watch_one(atomic_uint *tick, unsigned *seen, int *still, int limit, const char *who)
 {
 	unsigned now = atomic_load(tick);
 
 	*still = now == *seen ? *still + 1 : 0;
 	*seen = now;
-	if (*still < STUCK_CHECKS)
+	if (*still < limit)
 		return;
-	log_error("The %s of this node is stuck for %d s: ending the process", who, STUCK_CHECKS);
+	log_error("The %s of this node is stuck for %d s: ending the process", who, *still);
 	abort();
 }
 
@@ -155,8 +156,10 @@ static void round_of(struct lease *l, bool poked, bool beat_now)
 
 	if (now - l->checked_ns >= (int64_t)CHECK_MS * 1000000) {
 		l->checked_ns = now;
-		watch_one(l->opt.main_tick, &l->main_seen, &l->main_still, "main loop");
-		watch_one(l->opt.commit_tick, &l->commit_seen, &l->commit_still, "committer");
+		watch_one(l->opt.main_tick, &l->main_seen, &l->main_still, STUCK_CHECKS,
+			  "main loop");
+		watch_one(l->opt.commit_tick, &l->commit_seen, &l->commit_still,
+			  atomic_load(l->opt.asking) > 0 ? STUCK_CHECKS : BUSY_CHECKS, "committer");
 	}
 	/* a node whose main loop stands still must not look alive */
 	if (poked || beat_now || (now >= l->beat_due_ns && tick != l->beat_tick)) {

@@ -18,6 +18,7 @@ struct lease_options {
 	int wake_fd;              /* eventfd of the main thread */
 	atomic_uint *main_tick;   /* moved by the main loop */
 	atomic_uint *commit_tick; /* and by the committer */
+	atomic_int *asking;       /* above 0 while a policy is being asked */
 };
 
 struct lease;

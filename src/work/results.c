@@ -249,6 +249,16 @@ static int install(int pfd, const char *base, const char *dir, const struct resu
 	return try_open(dir, id, umask, &owner, out, err);
 }
 
+static int make_attempts(struct results *r, struct err *err)
+{
+	if (mkdirat(r->fd, attempts_name, results_dir_mode(r)) < 0 && errno != EEXIST)
+		return err_sys(err, "cannot make %s/%s", r->dir, attempts_name);
+	r->afd = openat(r->fd, attempts_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (r->afd < 0)
+		return err_sys(err, "cannot open %s/%s", r->dir, attempts_name);
+	return 1;
+}
+
 int results_open(const char *dir, const struct results_id *id, unsigned umask,
 		 struct results **out, struct err *err)
 {
@@ -258,6 +268,12 @@ int results_open(const char *dir, const struct results_id *id, unsigned umask,
 
 	*out = NULL;
 	ret = try_open(dir, id, umask, &owner, out, err);
+	if (ret > 0 && (*out)->afd < 0) /* somebody removed .attempts/ */
+		ret = make_attempts(*out, err);
+	if (ret < 0) {
+		results_close(*out);
+		*out = NULL;
+	}
 	if (ret)
 		return ret;
 	if (owner == RESULTS_LATER)

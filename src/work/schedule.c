@@ -167,6 +167,11 @@ static void start(struct consumer *c, struct run *r)
 		ending_collect(c, r);
 }
 
+static bool fits(const struct consumer *c, const struct run *r)
+{
+	return c->n_running + c->n_collecting < RUNNING_MAX && resources_fit(&r->need, &c->free);
+}
+
 static void start_staged(struct consumer *c)
 {
 	struct run_list rest;
@@ -174,7 +179,7 @@ static void start_staged(struct consumer *c)
 
 	run_list_init(&rest);
 	while ((r = run_list_pop(&c->staged))) {
-		if (resources_fit(&r->need, &c->free))
+		if (fits(c, r))
 			start(c, r);
 		else
 			run_list_add(&rest, r);
@@ -192,20 +197,20 @@ static void start_ready(struct consumer *c)
 		return;
 	run_list_init(&rest);
 	while ((r = run_list_pop(&c->ready))) {
-		bool fits = resources_fit(&r->need, &c->free);
+		bool now = fits(c, r);
 
 		/* short tasks wait in a row: nothing behind the first that waits would fit better */
-		if (!fits && c->n_staging + c->staged.n >= ahead_limit(c) && !rest.n) {
+		if (!now && c->n_staging + c->staged.n >= ahead_limit(c) && !rest.n) {
 			add_first(&c->ready, r);
 			break;
 		}
 		if (stage_ahead(c, r))
 			continue;
-		if (fits && !run_has_inputs(r))
+		if (now && !run_has_inputs(r))
 			start(c, r);
 		else
 			run_list_add(&rest, r);
-		if (!fits && !run_has_inputs(r) && rest.n > 8)
+		if (!now && !run_has_inputs(r) && rest.n > 8)
 			break;
 	}
 	while (rest.n) { /* back to the front, in order */

@@ -76,8 +76,9 @@ static void publish(struct queue *q, struct settle_row *r)
 
 	if (jobctx_results(r->ctx, q, &err) <= 0)
 		return;
-	if (r->event == TASK_EV_RETRY)
-		ret = results_drop(r->ctx->results, r->task.n, r->task.attempt, true, &err);
+	if (r->event == TASK_EV_RETRY || !*r->attempt->result_sha256)
+		ret = results_drop(r->ctx->results, r->task.n, r->task.attempt,
+				   r->event == TASK_EV_RETRY, &err);
 	else
 		ret = results_publish(r->ctx->results, r->task.n, r->task.attempt, &err);
 	if (ret < 0)

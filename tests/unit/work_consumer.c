@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,6 +72,7 @@ static pid_t node(const char *id, int linger_ms, int lease_ms)
 	(void)fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)execl("/proc/self/exe", "node", "node", top, id, linger, lease, NULL);
 		_exit(1);
 	}
