@@ -64,7 +64,7 @@ local function chosen(ctx, pattern, opt)
 end
 
 local function one_line(job, counts, by_state)
-  kubeque.out(("%s: %s  nodes: %s\n"):format(job.id, progress.tasks_text(counts),
+  kubeque.out(("%s: %s  nodes: %s\n"):format(job.id, progress.tasks_text(counts, progress.colour(1)),
     require("kubeque.nodes").text(by_state)))
 end
 

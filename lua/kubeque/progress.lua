@@ -24,12 +24,12 @@ local function say(w, text)
   end
 end
 
----"complete(code=0): 3, pending: 2", sorted by bytes.
-function M.tasks_text(counts)
+---"complete(code=0): 3, pending: 2", sorted by bytes. `colour`: what failed is red.
+function M.tasks_text(counts, colour)
   local parts = {}
   for label, count in pairs(counts) do
     if count > 0 then
-      parts[#parts + 1] = { label, ("%s: %d"):format(label, count) }
+      parts[#parts + 1] = { label, M.label_text(label, ("%s: %d"):format(label, count), colour) }
     end
   end
   table.sort(parts, function(a, b) return a[1] < b[1] end)
@@ -39,12 +39,28 @@ function M.tasks_text(counts)
   return parts[1] and table.concat(parts, ", ") or "(no tasks)"
 end
 
+---May what goes to descriptor `fd` have colour? NO_COLOR: no; FORCE_COLOR: yes, piped or not.
+function M.colour(fd)
+  local no, force = os.getenv "NO_COLOR" or "", os.getenv "FORCE_COLOR" or ""
+  if no ~= "" then
+    return false
+  elseif force ~= "" then
+    return force ~= "0"
+  end
+  return kubeque.term.isatty(fd) and os.getenv "TERM" ~= "dumb"
+end
+
+---A label as people see it: red where something did not succeed.
+function M.label_text(label, text, colour)
+  local good = label == "complete(code=0)" or label == "pending" or label == "claimed"
+  return colour and not good and "\27[31m" .. text .. "\27[0m" or text
+end
+
 ---Is the live line wanted, and may it have colour?
 function M.terminal(ctx)
   local live = not ctx.plain and not ctx.quiet and kubeque.term.isatty(2)
     and os.getenv "TERM" ~= "dumb"
-  local no_colour = os.getenv "NO_COLOR"
-  return live, live and (no_colour == nil or no_colour == "")
+  return live, live and M.colour(2)
 end
 
 ---Did every task of an ended job succeed?
@@ -141,8 +157,8 @@ local function draw(w, now)
   measure(w, now)
   find_failure(w, now)
   kubeque.term.write_line(require("kubeque.live").line({ total = w.total, ended = w.ended,
-    bad = w.ended - w.good, running = w.running, nodes = w.live_nodes, rate = w.rate,
-    left = w.left, failure = w.failure }, kubeque.term.width(), w.colour))
+    bad = w.ended - w.good, running = w.running, pending = w.pending, nodes = w.live_nodes,
+    rate = w.rate, left = w.left, failure = w.failure }, kubeque.term.live_width(), w.colour))
 end
 
 ---Prints the two status lines if they changed and it is time.

@@ -102,7 +102,9 @@ end
 local function print_block(job, task, manifest)
   local record = M.record(job, task, manifest)
   local parameters = parameters_text(manifest, task.n)
-  kubeque.out(("%s.%d: %s%s\n"):format(job.id, task.n, task.label,
+  local progress = require "kubeque.progress"
+  kubeque.out(("%s.%d: %s%s\n"):format(job.id, task.n,
+    progress.label_text(task.label, task.label, progress.colour(1)),
     parameters ~= "" and "  " .. parameters:gsub("[\0-\31\127]", " ") or ""))
   local text = fields(record)
   if text ~= "" then

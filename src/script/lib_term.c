@@ -14,6 +14,13 @@ static int term_width_(lua_State *L)
 	return 1;
 }
 
+/* term.live_width(): columns for the live line. */
+static int term_live_width_(lua_State *L)
+{
+	lua_pushinteger(L, term_live_width());
+	return 1;
+}
+
 static int term_isatty(lua_State *L)
 {
 	lua_pushboolean(L, isatty((int)script_check_i64(L, 1, 0, 1000000)));
@@ -79,6 +86,7 @@ static int print_(lua_State *L)
 static const luaL_Reg term_functions[] = {
 	{ "clear", term_clear },
 	{ "isatty", term_isatty },
+	{ "live_width", term_live_width_ },
 	{ "width", term_width_ },
 	{ "write_line", term_write_line },
 	{ NULL, NULL },

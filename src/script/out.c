@@ -113,15 +113,37 @@ static size_t fit(const char *p, size_t n, int width)
 	return i;
 }
 
+int term_live_width(void)
+{
+	struct winsize size;
+	int width = term_width();
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		return MIN(width, (int)size.ws_col);
+	return width;
+}
+
+/*
+ * The cursor rests at the start of the line. A terminal that is made narrower folds the line and
+ * keeps the cursor where its first character went, so that erasing from there to the end of the
+ * screen takes all of it.
+ */
 static void draw(void)
 {
 	struct buf b = BUF_INIT;
 
 	buf_adds(&b, "\r");
-	buf_add(&b, live.p, fit(live.p, live.n, term_width()));
-	buf_adds(&b, "\033[m\033[K");
+	buf_add(&b, live.p, fit(live.p, live.n, term_live_width()));
+	buf_adds(&b, "\033[m\033[J\r");
 	(void)!write(STDERR_FILENO, b.p, b.n);
 	buf_release(&b);
+}
+
+static void erase(void)
+{
+	static const char text[] = "\r\033[J";
+
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
 }
 
 static void guard(void *ctx, bool begin)
@@ -130,7 +152,7 @@ static void guard(void *ctx, bool begin)
 	if (!live.n)
 		return;
 	if (begin)
-		(void)!write(STDERR_FILENO, "\r\033[K", 4);
+		erase();
 	else
 		draw();
 }
@@ -141,7 +163,7 @@ void term_live(const char *text, size_t n)
 
 	if (!n) {
 		if (live.n)
-			(void)!write(STDERR_FILENO, "\r\033[K", 4);
+			erase();
 		buf_clear(&live);
 		return;
 	}

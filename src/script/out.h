@@ -13,6 +13,8 @@
 int out_write(const char *p, size_t n, struct err *err);
 int out_flush(struct err *err);
 
+/* Columns for the live line: a COLUMNS that promises more than there is would make it wrap. */
+int term_live_width(void);
 /* Columns of the terminal on stderr: COLUMNS, else what it says, else 80. */
 int term_width(void);
 /* Draws (replaces) the live line, cut to the width; "" removes it. Only for a terminal. */
