@@ -34,7 +34,7 @@ struct materialize {
 	struct cas *cas;
 	bool verify; /* hash every file that was laid down */
 	bool link;   /* --link-inputs: read-only hard links of the objects instead of copies */
-	struct subdir at; /* private */
+	struct subdir at; /* private, but for at.mode: of directories it makes */
 };
 void materialize_init(struct materialize *m, struct cas *cas, int dirfd); /* borrowed */
 void materialize_release(struct materialize *m);

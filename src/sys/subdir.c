@@ -10,7 +10,7 @@
 
 void subdir_init(struct subdir *d, int top)
 {
-	*d = (struct subdir){ .top = top, .cur = -1 };
+	*d = (struct subdir){ .top = top, .cur = -1, .mode = 0777 };
 }
 
 void subdir_release(struct subdir *d)
@@ -34,7 +34,7 @@ int subdir_enter(struct subdir *d, const char *path, size_t n, bool make, struct
 	subdir_release(d);
 	copy = xstrndup(path, n);
 	for (char *p = copy, *save = NULL, *part; (part = strtok_r(p, "/", &save)); p = NULL) {
-		if (make && mkdirat(fd, part, 0777) < 0 && errno != EEXIST) {
+		if (make && mkdirat(fd, part, d->mode) < 0 && errno != EEXIST) {
 			err_sys(err, "cannot make the directory %.*s", (int)n, path);
 			goto fail;
 		}

@@ -14,6 +14,7 @@ struct subdir {
 	int top;    /* borrowed */
 	int cur;    /* -1: none */
 	char *path; /* of cur */
+	unsigned mode; /* of directories that are made, less the umask of the process: 0777 */
 };
 
 void subdir_init(struct subdir *d, int top);

@@ -62,6 +62,19 @@ static int load(struct fetch *f, int64_t born, struct err *err)
 	return results_find(f->ctx->results_dir, &id, &f->results, err) < 0 ? -1 : 0;
 }
 
+/* Tasks of an earlier job of this name, or rows that --rerun found gone: said, not removed. */
+static void note_others(const struct fetch *f)
+{
+	enum fetch_place place;
+	struct err err = ERR_INIT;
+	int64_t n = f->ctx->job.n + 1;
+
+	if (!f->o->flat && fetch_place_of(f->destfd, f->ctx->job.id, n, &place, &err) == 0 &&
+	    place == FETCH_OURS)
+		log_warn("%s/%" PRId64 " and what follows it is of an earlier job %s with more tasks: "
+			 "remove it if you do not need it", f->o->dest, n, f->ctx->job.id);
+}
+
 int fetch_run(struct queue *q, int64_t born, const struct fetch_options *o,
 	      struct fetch_result *out, struct err *err)
 {
@@ -81,6 +94,8 @@ int fetch_run(struct queue *q, int64_t born, const struct fetch_options *o,
 	}
 	if (ret == 0 && o->flat)
 		unlinkat(f.destfd, ".flat.part", AT_REMOVEDIR);
+	if (ret == 0)
+		note_others(&f);
 	if (ret == 0 && out->lost)
 		log_warn("The results of %" PRId64 " tasks are not in %s any more", out->lost,
 			 f.ctx->results_dir);

@@ -102,8 +102,15 @@ static void skip(struct stage *s, const char *path, const char *why)
 static int task_fault(struct err *err, const char *path, int sys)
 {
 	const char *why = strerrordesc_np(sys);
+	size_t n = strlen(path);
 
-	err_set(err, ERR_IO, "output %s: %s", path, why ? why : "unknown error");
+	if (!why)
+		why = "unknown error";
+	/* of a path that would fill the whole reason, both ends */
+	if (n > 160)
+		err_set(err, ERR_IO, "output %.80s...%s: %s", path, path + n - 60, why);
+	else
+		err_set(err, ERR_IO, "output %s: %s", path, why);
 	err->sys = sys;
 	return -2;
 }

@@ -174,6 +174,7 @@ static enum materialize_result lay_all(struct run *r, struct err *err)
 	r->inputs = arena_alloc(&r->arena, (n + 1) * sizeof(*r->inputs));
 	materialize_init(&m, r->ctx->cas, r->slot->dir.fd);
 	m.link = r->ctx->root.common.link_inputs;
+	m.at.mode = results_dir_mode(r->ctx->results) | 0700;
 	for (size_t i = 0; i < n && ret == MATERIALIZE_OK; i++)
 		ret = lay_one(r, &m, in[i], err);
 	if (ret == MATERIALIZE_OK && cd && *cd)

@@ -101,6 +101,14 @@ def _(home):
     assert after.st_ino == before.st_ino and after.st_mtime_ns == before.st_mtime_ns - 10**9, "an equal file was written again"
 
 
+@test("directories of tasks that a replaced job had are pointed out")
+def _(home):
+    home.kq("sub", "-n", "j", "--seq", "3", "--fetch", "j", "echo {index} >f")
+    result = home.kq("sub", "-n", "j", "--clean", "--fetch", "j", "echo new >g")
+    assert result.code == 0 and "j/2" in result.err and "earlier job" in result.err, result
+    assert files(home, "j/1") == ["g", "result.json", "stdout.txt"] and home.read("j/2/f") == "2\n"
+
+
 @test("killed in the middle, it goes on; nothing half done ever has its final name")
 def _(home):
     home.kq("sub", "-n", "j", "--seq", "4", "for i in $(seq 100); do head -c 300000 /dev/zero | tr '\\0' {index} >f$i; done", timeout=60)

@@ -101,6 +101,29 @@ def _(home):
     assert [os.stat(os.path.join(home.cwd, "out-m/1", name)).st_mode & 0o7777 for name in modes] == [0o755, 0o600]
 
 
+@test("an output that cannot be stored is named with the reason; the node lives on")
+def _(home):
+    deep = "python3 -c \"import os\nfor i in range(60): os.mkdir('d' * 100); os.chdir('d' * 100)\nopen('f', 'w').close()\""
+    result = home.kq("sub", "-n", "j", "--fetch", "o", deep)
+    assert result.code == 1 and "failed(output dd" in result.err and "File name too long" in result.err, result
+    got, _ = run(home, "mkdir ro; echo x >ro/f; chmod 555 ro; touch " + "n" * 255, job="k")
+    assert got == ["n" * 255, "ro/f"], got
+    assert home.kq("nodes", "--jsonl").out.count("\n") == 1
+
+
+@test("directories of inputs and results follow the umask of sub")
+def _(home):
+    home.file("d/e/f", "x")
+    old = os.umask(0o027)
+    try:
+        run(home, "-u", "d", "stat -c %a d d/e; mkdir n; touch n/g")
+    finally:
+        os.umask(old)
+    assert home.read("out-j/1/stdout.txt") == "750\n750\n", home.read("out-j/1/stdout.txt")
+    modes = [os.stat(os.path.join(home.cwd, "out-j/1", name)).st_mode & 0o777 for name in ("", "n", "n/g", "stdout.txt")]
+    assert modes == [0o750, 0o750, 0o640, 0o640], [oct(mode) for mode in modes]
+
+
 @test("a killed task leaves stdout.txt and result.json; one that timed out, its outputs as well")
 def _(home):
     home.kq("sub", "-n", "k", "--no-wait", "echo made >f; echo out; sleep 100")
