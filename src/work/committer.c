@@ -10,7 +10,6 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "sys/bell.h"
-#include "sys/machine.h"
 #include "work/committer_impl.h"
 
 enum {
@@ -95,102 +94,13 @@ bool committer_pause(struct committer *c, int64_t *pause_ms, const struct err *w
 	return true;
 }
 
-/* ---- ends of a node's life ---- */
-
-struct fitting {
-	struct committer *c;
-	struct queue *q;
-	bool found;
-	int64_t now;
-	int looked;
-	const struct job *job;
-};
-
-static int fits_task(void *ctx, const struct task *t)
-{
-	struct fitting *f = ctx;
-	struct class classes[CLASSES_MAX];
-	struct err err = ERR_INIT;
-	int n = classes_parse_json(f->job->classes ? f->job->classes : "[]", classes, CLASSES_MAX,
-				   &err);
-
-	f->found = t->class < n && t->due <= f->now &&
-		   resources_fit(&classes[t->class].r, &f->c->opt.cap);
-	return f->found || ++f->looked > 50;
-}
-
-struct job_list {
-	VEC(int64_t) born;
-};
-
-static int list_job(void *ctx, const struct job *job)
-{
-	struct job_list *l = ctx;
-
-	if (!job->max_running || job->running < job->max_running)
-		*vec_push(&l->born) = job->born;
-	return 0;
-}
-
-/* Is there anything this node could claim? On doubt yes. */
-static bool work_left(struct committer *c)
-{
-	struct fitting f = { .c = c, .q = c->q, .now = clock_wall_ms() };
-	const struct job_filter jf = { .cluster = c->opt.o->cluster, .states = 1 << JOB_OPEN };
-	const struct task_filter tf = { .states = 1 << TASK_PENDING, .limit = 64 };
-	struct job_list list = { 0 };
-	struct err err = ERR_INIT;
-	int ret = queue_jobs(c->q, &jf, list_job, &list, &err);
-
-	for (size_t i = 0; ret >= 0 && i < list.born.n && !f.found; i++) {
-		struct job job = { 0 };
-
-		ret = queue_job_get(c->q, list.born.p[i], &job, &err);
-		f.job = &job;
-		f.looked = 0;
-		if (ret > 0)
-			ret = queue_tasks(c->q, job.born, &tf, fits_task, &f, &err);
-		job_release(&job);
-	}
-	vec_release(&list.born);
-	return f.found || ret < 0;
-}
-
-static enum committer_leave leave(struct committer *c, bool drained)
-{
-	struct err err = ERR_INIT;
-	int64_t pause = 0;
-	int ret;
-
-	while ((ret = queue_node_move(c->q, c->node, 0, NODE_EV_LEAVE, id_u64(), &err)) < 0)
-		if (!committer_pause(c, &pause, &err))
-			return LEAVE_FAILED;
-	/* whoever submits writes the job first and reads the nodes then: one of us two sees it */
-	if (ret > 0 && !drained && work_left(c) &&
-	    queue_node_move(c->q, c->node, 0, NODE_EV_STAY, id_u64(), &err) > 0)
-		return LEAVE_STAY;
-	pause = 0;
-	while ((ret = queue_node_delete(c->q, c->node, &err)) < 0)
-		if (!committer_pause(c, &pause, &err))
-			return LEAVE_FAILED;
-	return ret > 0 ? LEAVE_DONE : LEAVE_FAILED;
-}
-
-static void drain(struct committer *c)
-{
-	struct err err = ERR_INIT;
-	int64_t pause = 0;
-
-	while (queue_node_move(c->q, c->node, 0, NODE_EV_DRAIN, id_u64(), &err) < 0)
-		if (!committer_pause(c, &pause, &err))
-			return;
-}
+/* ---- requests that are waited for ---- */
 
 static void answer(struct committer *c, enum request what)
 {
 	enum committer_leave result;
 
-	result = leave(c, what == REQUEST_LEAVE_DRAINED);
+	result = leave_store(c, what == REQUEST_LEAVE_DRAINED);
 	pthread_mutex_lock(&c->lock);
 	c->answer = result;
 	c->request = REQUEST_NONE;
@@ -268,37 +178,6 @@ static void look_around(struct committer *c)
 		}
 		c->change = change;
 	}
-}
-
-void node_info_json(struct buf *out, const struct consumer_options *o, const char *message)
-{
-	struct proc_info self = { 0 };
-	struct machine m;
-
-	machine_get(&m);
-	(void)proc_info(getpid(), &self);
-	buf_adds(out, "{\"host\":");
-	buf_add_json(out, m.host, strlen(m.host));
-	buf_adds(out, ",\"pid\":");
-	buf_addi(out, getpid());
-	buf_adds(out, ",\"start\":");
-	buf_addi(out, (int64_t)self.start);
-	buf_adds(out, ",\"boot\":");
-	buf_add_json(out, m.boot_id, strlen(m.boot_id));
-	if (o->version) {
-		buf_adds(out, ",\"version\":");
-		buf_add_json(out, o->version, strlen(o->version));
-	}
-	if (o->log) {
-		buf_adds(out, ",\"log\":");
-		buf_add_json(out, o->log, strlen(o->log));
-	}
-	buf_adds(out, o->first ? ",\"first\":true" : ",\"first\":false");
-	if (message) {
-		buf_adds(out, ",\"message\":");
-		buf_add_json(out, message, strlen(message));
-	}
-	buf_addch(out, '}');
 }
 
 static void store_message(struct committer *c, char *text)
@@ -393,7 +272,7 @@ static void *work(void *arg)
 		if (news)
 			store_message(c, message);
 		if (draining)
-			drain(c);
+			leave_drain(c);
 		if (request)
 			answer(c, request);
 		if (stop)

@@ -1,6 +1,7 @@
 #ifndef WORK_COMMITTER_IMPL_H
 #define WORK_COMMITTER_IMPL_H
-/* What the files of the committer share: committer.c (thread), commit.c (storing), claim.c. */
+/* What the files of the committer share: committer.c (thread), commit.c
+ * (storing), claim.c, leave.c. */
 #include <pthread.h>
 
 #include "base/vec.h"
@@ -81,6 +82,9 @@ struct policy *committer_policy(struct committer *c);
 void watch_ring(struct committer *c, int64_t born, bool over);
 /* Rings what is due; how long until the next, ms. */
 int64_t watch_due(struct committer *c);
+/* leave.c: the node's row to leaving and away, or back to live; to draining. */
+enum committer_leave leave_store(struct committer *c, bool drained);
+void leave_drain(struct committer *c);
 /* Sleeps between attempts to reach the queue; false: told to stop. */
 bool committer_pause(struct committer *c, int64_t *pause_ms, const struct err *why);
 void committer_note_due(struct committer *c, int64_t due_ms);

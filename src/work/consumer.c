@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -21,8 +22,6 @@
 #include "work/consumer_impl.h"
 #include "work/recover.h"
 
-enum { QUEUE_BUSY_MS = 2000 };
-
 void consumer_node_id(char *out)
 {
 	char host[256] = "", hex[13];
@@ -41,120 +40,6 @@ void consumer_node_id(char *out)
 		out[n++] = 'n';
 	id_hex(hex, 6);
 	(void)snprintf(out + n, NODE_ID_SIZE - n, "-%s", hex);
-}
-
-/* ---- beginning ---- */
-
-static int capacity(struct consumer *c, struct err *err)
-{
-	struct machine m;
-
-	if (c->o->cap)
-		return resources_parse_json(c->o->cap, &c->cap, NULL, err);
-	machine_get(&m);
-	c->cap.cpu = (int64_t)(m.cpus * 1000 + 0.5);
-	c->cap.memory = m.memory;
-	return 0;
-}
-
-static struct queue *open_queue(struct consumer *c, struct err *err)
-{
-	char *path = xasprintf("%s/queue.db", c->o->home);
-	const struct queue_sqlite_options qo = {
-		.path = path, .busy_ms = QUEUE_BUSY_MS, .lease_ms = c->o->lease_ms,
-	};
-	struct queue *q = queue_sqlite_open(&qo, err);
-
-	free(path);
-	return q;
-}
-
-/* 1 registered, 0 another first node lives. */
-static int enter(struct consumer *c, struct queue *q, struct err *err)
-{
-	struct buf cap = BUF_INIT, info = BUF_INIT;
-	struct node n = { .t = clock_wall_ms() };
-	uint64_t op = id_u64();
-	int64_t until = clock_mono_ms() + 30000;
-	int ret;
-
-	resources_add_json(&cap, &c->cap);
-	node_info_json(&info, c->o, NULL);
-	(void)snprintf(n.id, sizeof(n.id), "%s", c->node);
-	n.cluster = xstrdup(c->o->cluster);
-	n.cap = cap.p;
-	n.info = info.p;
-	do
-		ret = queue_node_register(q, &n, c->o->first, op, err);
-	while (ret < 0 && err->code == ERR_BUSY && clock_mono_ms() < until);
-	free(n.cluster);
-	buf_release(&cap);
-	buf_release(&info);
-	return ret;
-}
-
-static int watch(struct consumer *c, int fd, struct err *err)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
-
-	if (epoll_ctl(c->ep_fd, EPOLL_CTL_ADD, fd, &ev) < 0)
-		return err_sys(err, "epoll_ctl");
-	return 0;
-}
-
-static int open_files(struct consumer *c, struct err *err)
-{
-	char name[NODE_ID_SIZE + 8];
-	char *work;
-	int ret;
-
-	if (file_mkdirs(c->home_fd, "nodes", 0700, err) < 0)
-		return -1;
-	c->nodes_fd = file_open_dir(c->home_fd, "nodes", err);
-	if (c->nodes_fd < 0)
-		return -1;
-	(void)snprintf(name, sizeof(name), "%s.lock", c->node);
-	ret = lock_take(&c->lock, c->nodes_fd, name, false, 0, err);
-	if (ret <= 0)
-		return ret < 0 ? -1 : err_set(err, ERR_CONFLICT, "node %s runs already", c->node);
-	c->bells_fd = bell_dir(c->home_fd, err);
-	if (c->bells_fd < 0)
-		return -1;
-	(void)snprintf(name, sizeof(name), "n.%s", c->node);
-	if (bell_open(&c->bell, c->bells_fd, name, err) < 0)
-		return -1;
-	c->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	c->ep_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (c->null_fd < 0 || c->wake_fd < 0 || c->ep_fd < 0)
-		return err_sys(err, "cannot open what a node needs");
-	if (watch(c, c->sig_fd, err) < 0 || watch(c, c->wake_fd, err) < 0 ||
-	    watch(c, c->bell.fd, err) < 0)
-		return -1;
-	work = c->o->work_dir ? xstrdup(c->o->work_dir) : xasprintf("%s/work", c->o->home);
-	ret = workroot_open(&c->work, work, c->node, err);
-	free(work);
-	return ret;
-}
-
-static void start_threads(struct consumer *c, struct queue *q, struct queue *lease_q)
-{
-	const struct committer_options co = {
-		.o = c->o, .node = c->node, .queue = q, .bells_fd = c->bells_fd,
-		.wake_fd = c->wake_fd, .cap = c->cap, .tick = &c->commit_tick,
-		.main_tick = &c->main_tick, .asking = &c->asking,
-	};
-	const struct lease_options lo = {
-		.queue = lease_q, .node = c->node, .heartbeat_ms = c->o->heartbeat_ms,
-		.lease_ms = c->o->lease_ms, .wake_fd = c->wake_fd, .main_tick = &c->main_tick,
-		.commit_tick = &c->commit_tick, .asking = &c->asking,
-	};
-
-	c->env = (struct run_env){ .node = c->node, .work = &c->work, .null_fd = c->null_fd,
-				   .grace_ms = c->o->grace_ms };
-	c->committer = committer_new(&co);
-	c->lease = lease_new(&lo);
-	c->workers = workers_new(MAX(2, machine_threads()), &c->env, c->wake_fd);
 }
 
 /* ---- the loop ---- */
@@ -312,8 +197,10 @@ static bool is_over(struct consumer *c, int64_t now)
 	}
 	if (c->hint && c->room_moved && now >= c->hold_ns)
 		return false; /* a claim is about to be made */
-	if (!c->idle_ns)
+	if (!c->idle_ns) {
 		c->idle_ns = now;
+		(void)malloc_trim(0); /* an idle node is small */
+	}
 	if (c->o->linger_ms < 0 || c->next_due != INT64_MAX ||
 	    now - c->idle_ns < c->o->linger_ms * 1000000)
 		return false;
@@ -459,24 +346,24 @@ static int live(const struct consumer_options *o, const char *id, int sig_fd, st
 		err_sys(err, "cannot open %s", o->home);
 		goto out;
 	}
-	if (capacity(&c, err) < 0 || open_files(&c, err) < 0)
+	if (begin_capacity(&c, err) < 0 || begin_files(&c, err) < 0)
 		goto out;
 	c.free = c.cap;
-	q = open_queue(&c, err);
+	q = begin_queue(&c, err);
 	if (!q)
 		goto out;
 	if (recover_check(o->home, q, err) < 0)
 		log_warn("Results could not be checked after the last crash: %s", err->text);
-	lease_q = open_queue(&c, err);
+	lease_q = begin_queue(&c, err);
 	if (!lease_q)
 		goto out;
-	ret = enter(&c, q, err);
+	ret = begin_register(&c, q, err);
 	if (ret <= 0) {
 		if (!ret)
 			log_info("Another first node of cluster %s is there: leaving", o->cluster);
 		goto out;
 	}
-	start_threads(&c, q, lease_q);
+	begin_threads(&c, q, lease_q);
 	q = lease_q = NULL;
 	log_info("Node %s is ready", c.node);
 	loop(&c);

@@ -1,6 +1,6 @@
 #ifndef WORK_CONSUMER_IMPL_H
 #define WORK_CONSUMER_IMPL_H
-/* What the files of the main loop share: consumer.c (life), schedule.c (claimed to running),
+/* What the files of the main loop share: consumer.c (life), begin.c, schedule.c (claimed to running),
  * ending.c (running to stored). Everything here belongs to the main thread. */
 #include "base/vec.h"
 #include "sys/bell.h"
@@ -75,6 +75,16 @@ struct consumer {
 void run_list_init(struct run_list *l);
 void run_list_add(struct run_list *l, struct run *r);
 struct run *run_list_pop(struct run_list *l);
+
+/* ---- begin.c ---- */
+int begin_capacity(struct consumer *c, struct err *err);
+/* Lock, bell, descriptors, work directory. */
+int begin_files(struct consumer *c, struct err *err);
+struct queue *begin_queue(struct consumer *c, struct err *err);
+/* The node's row: 1 it stands, 0 another first node lives. */
+int begin_register(struct consumer *c, struct queue *q, struct err *err);
+/* Both handles are owned from now on. */
+void begin_threads(struct consumer *c, struct queue *q, struct queue *lease_q);
 
 /* ---- schedule.c ---- */
 void schedule_claimed(struct consumer *c, struct run *list);

@@ -9,12 +9,12 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
-#include "base/vec.h"
 #include "sys/bell.h"
 #include "sys/file.h"
 #include "sys/lock.h"
 #include "sys/proc.h"
 #include "work/jobctx.h"
+#include "work/reaper_impl.h"
 #include "work/salvage.h"
 #include "work/settle.h"
 
@@ -23,24 +23,6 @@ enum {
 	LOOK_MS = 1000,          /* locks are cheap to look at */
 	LEFTOVER_GRACE_MS = 500, /* between TERM and KILL */
 	LEFTOVER_LIMIT_MS = 3000,
-	SWEEP_ROUNDS = 100,
-	KILL_BATCH = 1000,
-};
-
-/* What one looker saw of a node. */
-struct seen {
-	char id[NODE_ID_SIZE];
-	int64_t beat;
-	int64_t since_ns, last_ns; /* of this series of looks; since 0: none */
-	bool present;
-};
-
-struct reaper {
-	struct reaper_options opt;
-	char *home, *cluster, *self;
-	int nodes_fd, bells_fd;
-	struct jobctx_cache *jobs;
-	VEC(struct seen) seen;
 };
 
 struct reaper *reaper_new(const struct reaper_options *o)
@@ -139,193 +121,6 @@ static bool is_silent(struct reaper *r, struct queue *q, const struct node *n)
 	return now - s->since_ns >= lease;
 }
 
-/* ---- losing ---- */
-
-struct held {
-	VEC(struct task) v;
-};
-
-static int add_task(void *ctx, const struct task *t)
-{
-	struct held *h = ctx;
-
-	*vec_push(&h->v) = *t;
-	return 0;
-}
-
-static char *params_of(struct jobctx *c, int64_t n)
-{
-	struct arena a = ARENA_INIT;
-	struct buf out = BUF_INIT;
-	struct err err = ERR_INIT;
-	struct task_spec spec;
-
-	if (jobctx_task(c, n, &a, &spec, &err) == 0 && spec.parameters.n)
-		pairs_add_json(&out, &spec.parameters);
-	arena_release(&a);
-	return buf_detach(&out);
-}
-
-static void lost_attempt(const struct task *t, struct attempt *a)
-{
-	*a = (struct attempt){
-		.job = t->job, .n = t->n, .k = t->attempt, .cause = CAUSE_LOST, .exit_code = -1,
-		.ended = clock_wall_ms(),
-	};
-	(void)snprintf(a->node, sizeof(a->node), "%s", t->node);
-	(void)snprintf(a->label, sizeof(a->label), "lost");
-}
-
-/* What the policy says of a task that was running on the node. */
-static void ask_lost(struct reaper *r, struct queue *q, struct jobctx *c, const struct task *t,
-		     const struct node *n, struct policy_verdict *out)
-{
-	struct buf class = BUF_INIT;
-	char *params = params_of(c, t->n);
-	struct attempt a;
-	struct policy_view v = {
-		.job = &c->job, .task = t, .attempt = &a,
-		.retries = jobctx_retries(c, t->class), .parameters = params,
-	};
-
-	lost_attempt(t, &a);
-	jobctx_class_json(c, t->class, &class);
-	v.class = class.p;
-	settle_ask(q, r->opt.policy, &v, n, out);
-	buf_release(&class);
-	free(params);
-}
-
-/* Before the node is marked: any "wait" gives it one more lease. 1 go on, 0 wait, -1. */
-static int may_lose(struct reaper *r, struct queue *q, const struct node *n, struct err *err)
-{
-	struct held h = { 0 };
-	bool wait = false;
-	int ret;
-
-	ret = queue_held(q, n->id, add_task, &h, err);
-	for (size_t i = 0; ret >= 0 && i < h.v.n && !wait; i++) {
-		const struct task *t = &h.v.p[i];
-		struct policy_verdict verdict;
-		struct err why = ERR_INIT;
-		struct jobctx *c;
-
-		if (t->state != TASK_CLAIMED ||
-		    jobctx_get(r->jobs, q, t->job, t->class, &c, &why) <= 0)
-			continue;
-		ask_lost(r, q, c, t, n, &verdict);
-		wait = verdict.action == POLICY_WAIT;
-		free(verdict.class);
-	}
-	vec_release(&h.v);
-	if (ret >= 0 && wait)
-		ret = queue_node_wait(q, n->id, n->v, id_u64(), err);
-	if (ret >= 0 && wait && ret > 0)
-		return 0;
-	return ret < 0 ? -1 : 1;
-}
-
-static int lose_claimed(struct reaper *r, struct queue *q, const struct task *t,
-			const struct node *n, struct err *err)
-{
-	struct verdict_row v = { .job = t->job, .n = t->n, .v = t->v, .event = TASK_EV_LOSE,
-				 .label = "failed(lost)", .reason = "lost" };
-	struct policy_verdict verdict = { .action = POLICY_RETRY };
-	struct err why = ERR_INIT;
-	struct jobctx *c = NULL;
-	int ret;
-
-	if (jobctx_get(r->jobs, q, t->job, t->class, &c, &why) > 0)
-		ask_lost(r, q, c, t, n, &verdict);
-	if (verdict.action == POLICY_FAIL || verdict.action == POLICY_COMPLETE)
-		v.event = TASK_EV_LOSE_FAIL;
-	v.note = verdict.note;
-	v.due = verdict.after_ms ? clock_wall_ms() + verdict.after_ms : 0;
-	ret = queue_verdict(q, &v, 1, id_u64(), err);
-	free(verdict.class);
-	return ret < 0 ? -1 : v.answer == ANSWER_ACCEPTED;
-}
-
-/* An outcome is stored and its asker is dead: asked again once, then the stock verdict. */
-static int settle_ended(struct reaper *r, struct queue *q, const struct task *t, struct err *err)
-{
-	struct attempt a = { 0 };
-	struct settle_row row = { .task = *t, .attempt = &a };
-	struct jobctx *c;
-	char *params;
-	int ret;
-
-	ret = jobctx_get(r->jobs, q, t->job, t->class, &c, err);
-	if (ret <= 0)
-		return ret;
-	ret = queue_attempt_get(q, t->job, t->n, t->attempt, &a, err);
-	if (ret <= 0)
-		goto out;
-	if (t->asks < ASKS_MAX) {
-		ret = queue_ask_again(q, t->job, t->n, &row.task.v, id_u64(), err);
-		if (ret <= 0)
-			goto out;
-	} /* else settle_ask() takes the stock verdict */
-	params = params_of(c, t->n);
-	row.ctx = c;
-	row.params = params;
-	ret = settle(q, r->opt.policy, &row, 1, err);
-	free(params);
-	ret = ret < 0 ? -1 : row.answer == ANSWER_ACCEPTED;
-out:
-	attempt_release(&a);
-	return ret;
-}
-
-static int kill_job(struct queue *q, int64_t born, struct err *err)
-{
-	bool more = true;
-	int64_t count;
-
-	while (more)
-		if (queue_kill(q, born, NULL, KILL_BATCH, id_u64(), &count, &more, err) < 0)
-			return -1;
-	return queue_job_move(q, born, JOB_EV_END, false, id_u64(), err);
-}
-
-static int sweep_one(struct reaper *r, struct queue *q, const struct task *t,
-		     const struct node *n, struct err *err)
-{
-	struct job job = { 0 };
-	int ret = queue_job_get(q, t->job, &job, err);
-	bool killing = ret > 0 && job.state == JOB_KILLING;
-
-	job_release(&job);
-	if (ret < 0)
-		return -1;
-	if (killing)
-		return kill_job(q, t->job, err);
-	return t->state == TASK_CLAIMED ? lose_claimed(r, q, t, n, err) :
-					  settle_ended(r, q, t, err);
-}
-
-/* Until the node holds nothing. */
-static int sweep(struct reaper *r, struct queue *q, const struct node *n, size_t *count,
-		 struct err *err)
-{
-	for (int round = 0; round < SWEEP_ROUNDS; round++) {
-		struct held h = { 0 };
-		size_t left;
-		int ret = queue_held(q, n->id, add_task, &h, err);
-
-		left = h.v.n;
-		*count = MAX(*count, left);
-		for (size_t i = 0; ret >= 0 && i < left; i++)
-			ret = sweep_one(r, q, &h.v.p[i], n, err);
-		vec_release(&h.v);
-		if (ret < 0)
-			return -1;
-		if (!left)
-			return 0;
-	}
-	return err_set(err, ERR_BUSY, "node %s still holds tasks", n->id);
-}
-
 /* ---- one dead node, from its mark to its last trace ---- */
 
 static void remove_traces(struct reaper *r, const char *node)
@@ -353,7 +148,7 @@ static int deal(struct reaper *r, struct queue *q, const struct node *n, bool de
 	int ret;
 
 	if (n->state != NODE_LOST) {
-		ret = may_lose(r, q, n, err);
+		ret = lose_may(r, q, n, err);
 		if (ret <= 0) {
 			seen_of(r, n->id)->since_ns = 0;
 			return ret;
@@ -364,7 +159,7 @@ static int deal(struct reaper *r, struct queue *q, const struct node *n, bool de
 	}
 	if (dead && proc_kill_leftovers(n->id, LEFTOVER_GRACE_MS, LEFTOVER_LIMIT_MS, err) < 0)
 		log_warn("Node %s: %s", n->id, err->text);
-	if (sweep(r, q, n, &count, err) < 0)
+	if (lose_sweep(r, q, n, &count, err) < 0)
 		return err_prefix(err, "node %s", n->id);
 	if (count || n->state != NODE_LOST)
 		log_info("Node %s is %s: %zu of its tasks were taken care of", n->id,
@@ -528,7 +323,7 @@ int reaper_finish_jobs(struct reaper *r, struct queue *q, struct err *err)
 
 	for (size_t i = 0; ret >= 0 && i < l.v.n; i++) {
 		if (l.v.p[i].killing)
-			ret = kill_job(q, l.v.p[i].born, err);
+			ret = lose_kill_job(q, l.v.p[i].born, err);
 		if (ret >= 0)
 			ret = queue_job_told(q, l.v.p[i].born, id_u64(), err);
 	}

@@ -1,0 +1,195 @@
+/* The tasks of a node that is gone: asked about, then given back or settled. */
+#include <stdio.h>
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/id.h"
+#include "work/reaper_impl.h"
+#include "work/settle.h"
+
+enum { SWEEP_ROUNDS = 100, KILL_BATCH = 1000 };
+
+struct held {
+	VEC(struct task) v;
+};
+
+static int add_task(void *ctx, const struct task *t)
+{
+	struct held *h = ctx;
+
+	*vec_push(&h->v) = *t;
+	return 0;
+}
+
+static char *params_of(struct jobctx *c, int64_t n)
+{
+	struct arena a = ARENA_INIT;
+	struct buf out = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct task_spec spec;
+
+	if (jobctx_task(c, n, &a, &spec, &err) == 0 && spec.parameters.n)
+		pairs_add_json(&out, &spec.parameters);
+	arena_release(&a);
+	return buf_detach(&out);
+}
+
+static void lost_attempt(const struct task *t, struct attempt *a)
+{
+	*a = (struct attempt){
+		.job = t->job, .n = t->n, .k = t->attempt, .cause = CAUSE_LOST, .exit_code = -1,
+		.ended = clock_wall_ms(),
+	};
+	(void)snprintf(a->node, sizeof(a->node), "%s", t->node);
+	(void)snprintf(a->label, sizeof(a->label), "lost");
+}
+
+/* What the policy says of a task that was running on the node. */
+static void ask_lost(struct reaper *r, struct queue *q, struct jobctx *c, const struct task *t,
+		     const struct node *n, struct policy_verdict *out)
+{
+	struct buf class = BUF_INIT;
+	char *params = params_of(c, t->n);
+	struct attempt a;
+	struct policy_view v = {
+		.job = &c->job, .task = t, .attempt = &a,
+		.retries = jobctx_retries(c, t->class), .parameters = params,
+	};
+
+	lost_attempt(t, &a);
+	jobctx_class_json(c, t->class, &class);
+	v.class = class.p;
+	settle_ask(q, r->opt.policy, &v, n, out);
+	buf_release(&class);
+	free(params);
+}
+
+/* Before the node is marked: any "wait" gives it one more lease. 1 go on, 0 wait, -1. */
+int lose_may(struct reaper *r, struct queue *q, const struct node *n, struct err *err)
+{
+	struct held h = { 0 };
+	bool wait = false;
+	int ret;
+
+	ret = queue_held(q, n->id, add_task, &h, err);
+	for (size_t i = 0; ret >= 0 && i < h.v.n && !wait; i++) {
+		const struct task *t = &h.v.p[i];
+		struct policy_verdict verdict;
+		struct err why = ERR_INIT;
+		struct jobctx *c;
+
+		if (t->state != TASK_CLAIMED ||
+		    jobctx_get(r->jobs, q, t->job, t->class, &c, &why) <= 0)
+			continue;
+		ask_lost(r, q, c, t, n, &verdict);
+		wait = verdict.action == POLICY_WAIT;
+		free(verdict.class);
+	}
+	vec_release(&h.v);
+	if (ret >= 0 && wait)
+		ret = queue_node_wait(q, n->id, n->v, id_u64(), err);
+	if (ret >= 0 && wait && ret > 0)
+		return 0;
+	return ret < 0 ? -1 : 1;
+}
+
+static int lose_claimed(struct reaper *r, struct queue *q, const struct task *t,
+			const struct node *n, struct err *err)
+{
+	struct verdict_row v = { .job = t->job, .n = t->n, .v = t->v, .event = TASK_EV_LOSE,
+				 .label = "failed(lost)", .reason = "lost" };
+	struct policy_verdict verdict = { .action = POLICY_RETRY };
+	struct err why = ERR_INIT;
+	struct jobctx *c = NULL;
+	int ret;
+
+	if (jobctx_get(r->jobs, q, t->job, t->class, &c, &why) > 0)
+		ask_lost(r, q, c, t, n, &verdict);
+	if (verdict.action == POLICY_FAIL || verdict.action == POLICY_COMPLETE)
+		v.event = TASK_EV_LOSE_FAIL;
+	v.note = verdict.note;
+	v.due = verdict.after_ms ? clock_wall_ms() + verdict.after_ms : 0;
+	ret = queue_verdict(q, &v, 1, id_u64(), err);
+	free(verdict.class);
+	return ret < 0 ? -1 : v.answer == ANSWER_ACCEPTED;
+}
+
+/* An outcome is stored and its asker is dead: asked again once, then the stock verdict. */
+static int settle_ended(struct reaper *r, struct queue *q, const struct task *t, struct err *err)
+{
+	struct attempt a = { 0 };
+	struct settle_row row = { .task = *t, .attempt = &a };
+	struct jobctx *c;
+	char *params;
+	int ret;
+
+	ret = jobctx_get(r->jobs, q, t->job, t->class, &c, err);
+	if (ret <= 0)
+		return ret;
+	ret = queue_attempt_get(q, t->job, t->n, t->attempt, &a, err);
+	if (ret <= 0)
+		goto out;
+	if (t->asks < ASKS_MAX) {
+		ret = queue_ask_again(q, t->job, t->n, &row.task.v, id_u64(), err);
+		if (ret <= 0)
+			goto out;
+	} /* else settle_ask() takes the stock verdict */
+	params = params_of(c, t->n);
+	row.ctx = c;
+	row.params = params;
+	ret = settle(q, r->opt.policy, &row, 1, err);
+	free(params);
+	ret = ret < 0 ? -1 : row.answer == ANSWER_ACCEPTED;
+out:
+	attempt_release(&a);
+	return ret;
+}
+
+int lose_kill_job(struct queue *q, int64_t born, struct err *err)
+{
+	bool more = true;
+	int64_t count;
+
+	while (more)
+		if (queue_kill(q, born, NULL, KILL_BATCH, id_u64(), &count, &more, err) < 0)
+			return -1;
+	return queue_job_move(q, born, JOB_EV_END, false, id_u64(), err);
+}
+
+static int sweep_one(struct reaper *r, struct queue *q, const struct task *t,
+		     const struct node *n, struct err *err)
+{
+	struct job job = { 0 };
+	int ret = queue_job_get(q, t->job, &job, err);
+	bool killing = ret > 0 && job.state == JOB_KILLING;
+
+	job_release(&job);
+	if (ret < 0)
+		return -1;
+	if (killing)
+		return lose_kill_job(q, t->job, err);
+	return t->state == TASK_CLAIMED ? lose_claimed(r, q, t, n, err) :
+					  settle_ended(r, q, t, err);
+}
+
+/* Until the node holds nothing. */
+int lose_sweep(struct reaper *r, struct queue *q, const struct node *n, size_t *count,
+		 struct err *err)
+{
+	for (int round = 0; round < SWEEP_ROUNDS; round++) {
+		struct held h = { 0 };
+		size_t left;
+		int ret = queue_held(q, n->id, add_task, &h, err);
+
+		left = h.v.n;
+		*count = MAX(*count, left);
+		for (size_t i = 0; ret >= 0 && i < left; i++)
+			ret = sweep_one(r, q, &h.v.p[i], n, err);
+		vec_release(&h.v);
+		if (ret < 0)
+			return -1;
+		if (!left)
+			return 0;
+	}
+	return err_set(err, ERR_BUSY, "node %s still holds tasks", n->id);
+}
