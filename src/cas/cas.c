@@ -76,7 +76,7 @@ static int drop_unless_size(struct cas *c, const char *key, int64_t size, struct
 	int ret = store_stat(c->store, key, &st, err);
 
 	if (ret > 0 && (st.size != size || st.writable))
-		ret = store_remove(c->store, key, NULL, err);
+		ret = store_remove(c->store, key, &st, err);
 	return ret < 0 ? -1 : 0;
 }
 
@@ -138,7 +138,7 @@ int cas_has(struct cas *c, const char *hex, int64_t size, struct err *err)
 	if (ret <= 0)
 		return ret;
 	if ((size >= 0 && st.size != size) || st.writable)
-		return store_remove(c->store, key, NULL, err) < 0 ? -1 : 0;
+		return store_remove(c->store, key, &st, err) < 0 ? -1 : 0;
 	age = clock_wall_ms() - st.mtime / 1000000;
 	if (age >= 0 && age < CAS_TRUST_MS)
 		return 1;

@@ -132,6 +132,7 @@ struct job_filter {
 	const char *cluster; /* NULL: any */
 	unsigned states;     /* bit mask of 1 << enum job_state; 0: open, killing, over */
 	int64_t before;      /* bound < before, for paging newest first; 0: from the newest */
+	bool untold;         /* only those that are not told */
 	size_t limit;
 };
 

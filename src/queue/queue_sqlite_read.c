@@ -15,7 +15,8 @@ static const char sql_job_last[] =
 	"ORDER BY bound DESC LIMIT 1";
 static const char sql_jobs[] =
 	"SELECT " SQ_JOB_COLUMNS " FROM job WHERE bound<?1 AND (state<>4 OR ?2) "
-	"AND (?3 IS NULL OR user=?3) AND (?4 IS NULL OR cluster=?4) "
+	"AND (?3 IS NULL OR user=?3) AND (?4 IS NULL OR cluster=?4) AND (?5 >> state) & 1 "
+	"AND (told=0 OR NOT ?6) "
 	"ORDER BY bound DESC, born DESC";
 static const char sql_task_get[] = "SELECT " SQ_TASK_COLUMNS " FROM task WHERE k=?1";
 static const char sql_tasks[] =
@@ -95,10 +96,8 @@ int sq_job_last(struct queue *base, const char *user, struct job *out, struct er
 	return job_one(q, st, out, err);
 }
 
-static bool job_matches(const struct job *j, const struct job_filter *f, unsigned states)
+static bool job_matches(const struct job *j, const struct job_filter *f)
 {
-	if (!(states & (1U << j->state)))
-		return false;
 	return !f->pattern || glob_match(f->pattern, j->id);
 }
 
@@ -117,11 +116,13 @@ int sq_jobs(struct queue *base, const struct job_filter *f, job_fn fn, void *ctx
 	db_bind_int(st, 2, (states & (1U << JOB_REMOVED)) != 0);
 	db_bind_text(st, 3, f->user);
 	db_bind_text(st, 4, f->cluster);
+	db_bind_int(st, 5, states);
+	db_bind_int(st, 6, f->untold);
 	while ((rc = db_step(q->db, st, err)) == 1) {
 		struct job j;
 
 		sq_job_read(st, &j);
-		if (!job_matches(&j, f, states)) {
+		if (!job_matches(&j, f)) {
 			job_release(&j);
 			continue;
 		}
