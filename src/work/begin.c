@@ -12,7 +12,7 @@
 #include "sys/machine.h"
 #include "work/consumer_impl.h"
 
-enum { QUEUE_BUSY_MS = 2000 };
+enum { QUEUE_BUSY_MS = 2000, LOCK_WAIT_MS = 500 };
 
 int begin_capacity(struct consumer *c, struct err *err)
 {
@@ -48,7 +48,7 @@ int begin_register(struct consumer *c, struct queue *q, struct err *err)
 	int ret;
 
 	resources_add_json(&cap, &c->cap);
-	node_info_json(&info, c->o, NULL);
+	node_info_json(&info, c->o, c->node, NULL);
 	(void)snprintf(n.id, sizeof(n.id), "%s", c->node);
 	n.cluster = xstrdup(c->o->cluster);
 	n.cap = cap.p;
@@ -83,7 +83,8 @@ int begin_files(struct consumer *c, struct err *err)
 	if (c->nodes_fd < 0)
 		return -1;
 	(void)snprintf(name, sizeof(name), "%s.lock", c->node);
-	ret = lock_take(&c->lock, c->nodes_fd, name, false, 0, err);
+	/* whoever clears up may have it for a moment */
+	ret = lock_take(&c->lock, c->nodes_fd, name, false, LOCK_WAIT_MS, err);
 	if (ret <= 0)
 		return ret < 0 ? -1 : err_set(err, ERR_CONFLICT, "node %s runs already", c->node);
 	c->bells_fd = bell_dir(c->home_fd, err);

@@ -141,6 +141,14 @@ static void took(void *ctx, const struct job *job, int class, size_t count)
 
 /* ---- tasks of a job that cannot be loaded ---- */
 
+/* The manifest is damaged or gone, wherever the job runs; anything that the system refused (full
+ * disk, no permission, too many open files) may be well elsewhere, or later. */
+static bool is_jobs_fault(const struct err *why)
+{
+	return (!why->sys || why->sys == ENOENT) && why->code != ERR_BUSY &&
+	       why->code != ERR_NOSPACE;
+}
+
 /* Nothing can be run without the manifest: the task fails for good. */
 static void fail_unloadable(struct committer *c, const struct claimed *t, const struct err *why)
 {
@@ -195,11 +203,11 @@ static struct run *run_of(struct committer *c, const struct claimed *t)
 	if (ret < 0) {
 		log_error("Task %lld of job %lld: %s", (long long)t->n, (long long)t->job,
 			  err.text);
-		if (err.code == ERR_BUSY || err.code == ERR_NOSPACE || err.sys == EMFILE) {
+		if (is_jobs_fault(&err)) {
+			fail_unloadable(c, t, &err);
+		} else {
 			committer_note_trouble(c, &err);
 			give_back(c, t);
-		} else {
-			fail_unloadable(c, t, &err);
 		}
 		return NULL;
 	}
@@ -245,6 +253,8 @@ void claim_some(struct committer *c, const struct claim_room *room)
 	c->claim_room = room;
 	others(c, 0);
 	got = queue_claim(c->q, &req, out, &reply, &err);
+	if (got < 0 && err.code != ERR_CONFLICT)
+		c->claims = -1; /* how many the queue counted is not known any more */
 	if (got < 0 && err.code == ERR_BUSY) /* it may have happened: the same again tells */
 		got = queue_claim(c->q, &req, out, &reply, &err);
 	if (got < 0) {
@@ -257,7 +267,8 @@ void claim_some(struct committer *c, const struct claim_room *room)
 		deliver(c, NULL, 0, 0, &reply, err.code == ERR_CONFLICT);
 		return;
 	}
-	c->claims += got > 0;
+	if (got > 0 && c->claims >= 0)
+		c->claims++;
 	for (int i = 0; i < got; i++) {
 		struct run *r = run_of(c, &out[i]);
 
@@ -268,5 +279,8 @@ void claim_some(struct committer *c, const struct claim_room *room)
 		*tail = r;
 		tail = &r->next;
 	}
+	if (dropped) /* the memory that was set aside for them */
+		(void)queue_release(c->q, c->node, CAUSE_RELEASED, NULL, 0, c->memory_held,
+				    id_u64(), &err);
 	deliver(c, list, (size_t)got, dropped, &reply, false);
 }

@@ -241,24 +241,38 @@ static bool give_back(struct committer *c, struct group *g)
 	return done;
 }
 
+/* Ours still, but somebody removed what it left: it has to run again. */
+static bool run_again(struct committer *c, const struct run *r, const struct task *t)
+{
+	struct release row = { .job = t->job, .n = t->n, .v = t->v, .started = true };
+	struct err err = ERR_INIT;
+	uint64_t op = id_u64();
+	int64_t pause = 0;
+
+	log_warn("Task %s.%lld was given back: %s", r->ctx->job.id, (long long)t->n,
+		 *r->fault ? r->fault : "its files are gone");
+	jobctx_forget(c->jobs, t->job);
+	while (queue_release(c->q, c->node, CAUSE_RELEASED, &row, 1, c->memory_held, op, &err) < 0)
+		if (!committer_pause(c, &pause, &err))
+			return false;
+	return true;
+}
+
 /* Others decided: what the queue says is done to the stage. */
 static void follow(struct committer *c, struct run *r)
 {
 	struct err err = ERR_INIT;
+	int64_t pause = 0;
 	bool killed;
 	struct task t;
-	int ret = queue_task_get(c->q, r->c.job, r->c.n, &t, &err);
+	int ret;
 
-	/* ours still, but somebody removed what it left: it has to run again */
+	while ((ret = queue_task_get(c->q, r->c.job, r->c.n, &t, &err)) < 0)
+		if (!committer_pause(c, &pause, &err))
+			return;
 	if (ret > 0 && t.state == TASK_CLAIMED && t.attempt == r->c.attempt &&
-	    strcmp(t.node, c->node) == 0) {
-		struct release row = { .job = t.job, .n = t.n, .v = t.v, .started = true };
-
-		log_warn("Task %s.%lld was given back: %s", r->ctx->job.id, (long long)t.n,
-			 *r->fault ? r->fault : "its files are gone");
-		ret = queue_release(c->q, c->node, CAUSE_RELEASED, &row, 1, c->memory_held,
-				    id_u64(), &err);
-	}
+	    strcmp(t.node, c->node) == 0 && !run_again(c, r, &t))
+		return;
 	if (ret > 0 && t.state == TASK_KILLED && t.attempt == r->c.attempt && r->staged &&
 	    run_restage_killed(r, &err) < 0)
 		warn(r, &err);

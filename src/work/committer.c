@@ -16,7 +16,6 @@ enum {
 	TICK_MS = 1000,
 	PAUSE_FIRST_MS = 20,
 	PAUSE_MAX_MS = 1000,
-	GIVE_UP_PAUSES = 10, /* when told to stop while the queue is out of reach */
 	FINISH_JOBS_MS = 30 * 1000,
 };
 
@@ -185,7 +184,7 @@ static void store_message(struct committer *c, char *text)
 	struct buf info = BUF_INIT;
 	struct err err = ERR_INIT;
 
-	node_info_json(&info, c->opt.o, text);
+	node_info_json(&info, c->opt.o, c->node, text);
 	if (queue_node_info(c->q, c->node, info.p, &err) < 0)
 		log_debug("node's message: %s", err.text);
 	buf_release(&info);

@@ -77,6 +77,7 @@ void committer_abandon(struct committer *c);
 void committer_message(struct committer *c, const char *text);
 
 /* The node's info as stored in its row. */
-void node_info_json(struct buf *out, const struct consumer_options *o, const char *message);
+void node_info_json(struct buf *out, const struct consumer_options *o, const char *node,
+		    const char *message);
 
 #endif

@@ -62,7 +62,7 @@ struct committer {
 	int64_t change;
 	VEC(struct job_need *) needs;
 	VEC(struct watched) watched;
-	int64_t claims;            /* claims that found something */
+	int64_t claims;            /* claims that found something; -1: not known */
 	int64_t memory_held;       /* bytes set aside by what this node holds */
 	/* during a claim */
 	const struct claim_room *claim_room;

@@ -5,6 +5,11 @@
 #include "base/vec.h"
 #include "work/committer_impl.h"
 
+enum {
+	LOOKED_MAX = 50,
+	GIVE_UP_TRIES = 5, /* leaving while the queue is out of reach: others clear up then */
+};
+
 struct fitting {
 	struct committer *c;
 	struct queue *q;
@@ -24,7 +29,9 @@ static int fits_task(void *ctx, const struct task *t)
 
 	f->found = t->class < n && t->due <= f->now &&
 		   resources_fit(&classes[t->class].r, &f->c->opt.cap);
-	return f->found || ++f->looked > 50;
+	if (++f->looked >= LOOKED_MAX) /* who knows what comes behind them */
+		f->found = true;
+	return f->found;
 }
 
 struct job_list {
@@ -45,7 +52,7 @@ static bool work_left(struct committer *c)
 {
 	struct fitting f = { .c = c, .q = c->q, .now = clock_wall_ms() };
 	const struct job_filter jf = { .cluster = c->opt.o->cluster, .states = 1 << JOB_OPEN };
-	const struct task_filter tf = { .states = 1 << TASK_PENDING, .limit = 64 };
+	const struct task_filter tf = { .states = 1 << TASK_PENDING };
 	struct job_list list = { 0 };
 	struct err err = ERR_INIT;
 	int ret = queue_jobs(c->q, &jf, list_job, &list, &err);
@@ -64,22 +71,36 @@ static bool work_left(struct committer *c)
 	return f.found || ret < 0;
 }
 
+/* The main loop waits for this, so it ends: 1 done, 0 refused, -1 the queue is out of reach. */
+static int move_self(struct committer *c, enum node_event ev)
+{
+	struct err err = ERR_INIT;
+	uint64_t op = id_u64();
+	int64_t pause = 0;
+	int ret;
+
+	for (int i = 1; (ret = queue_node_move(c->q, c->node, 0, ev, op, &err)) < 0; i++)
+		if (i >= GIVE_UP_TRIES || !committer_pause(c, &pause, &err))
+			return -1;
+	return ret;
+}
+
 enum committer_leave leave_store(struct committer *c, bool drained)
 {
 	struct err err = ERR_INIT;
 	int64_t pause = 0;
-	int ret;
+	int ret = move_self(c, NODE_EV_LEAVE);
 
-	while ((ret = queue_node_move(c->q, c->node, 0, NODE_EV_LEAVE, id_u64(), &err)) < 0)
-		if (!committer_pause(c, &pause, &err))
-			return LEAVE_FAILED;
+	if (ret < 0) /* idle, but with work that nobody knows of: it lives on */
+		return drained ? LEAVE_FAILED : LEAVE_STAY;
 	/* whoever submits writes the job first and reads the nodes then: one of us two sees it */
-	if (ret > 0 && !drained && work_left(c) &&
-	    queue_node_move(c->q, c->node, 0, NODE_EV_STAY, id_u64(), &err) > 0)
-		return LEAVE_STAY;
-	pause = 0;
-	while ((ret = queue_node_delete(c->q, c->node, &err)) < 0)
-		if (!committer_pause(c, &pause, &err))
+	if (ret > 0 && !drained && work_left(c)) {
+		ret = move_self(c, NODE_EV_STAY);
+		if (ret != 0)
+			return ret < 0 ? LEAVE_FAILED : LEAVE_STAY;
+	}
+	for (int i = 1; (ret = queue_node_delete(c->q, c->node, &err)) < 0; i++)
+		if (i >= GIVE_UP_TRIES || !committer_pause(c, &pause, &err))
 			return LEAVE_FAILED;
 	return ret > 0 ? LEAVE_DONE : LEAVE_FAILED;
 }

@@ -4,6 +4,7 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/str.h"
 #include "work/reaper_impl.h"
 #include "work/settle.h"
 
@@ -114,21 +115,41 @@ static int lose_claimed(struct reaper *r, struct queue *q, const struct task *t,
 	return ret < 0 ? -1 : v.answer == ANSWER_ACCEPTED;
 }
 
+/* Nobody can be asked (the manifest is damaged, or the record is gone): it failed as it says. */
+static int fail_ended(struct queue *q, const struct task *t, const struct attempt *a,
+		      const struct err *why, struct err *err)
+{
+	struct verdict_row v = { .job = t->job, .n = t->n, .v = t->v, .event = TASK_EV_FAIL };
+
+	if (*a->label) {
+		v.label = a->label;
+		v.reason = a->reason;
+		v.event = str_starts(a->label, "complete(") ? TASK_EV_COMPLETE : TASK_EV_FAIL;
+	}
+	v.note = why->code ? why->text : NULL;
+	return queue_verdict(q, &v, 1, id_u64(), err) < 0 ? -1 : v.answer == ANSWER_ACCEPTED;
+}
+
 /* An outcome is stored and its asker is dead: asked again once, then the stock verdict. */
 static int settle_ended(struct reaper *r, struct queue *q, const struct task *t, struct err *err)
 {
 	struct attempt a = { 0 };
 	struct settle_row row = { .task = *t, .attempt = &a };
+	struct err why = ERR_INIT;
 	struct jobctx *c;
 	char *params;
-	int ret;
+	int ret, known;
 
-	ret = jobctx_get(r->jobs, q, t->job, t->class, &c, err);
-	if (ret <= 0)
-		return ret;
-	ret = queue_attempt_get(q, t->job, t->n, t->attempt, &a, err);
-	if (ret <= 0)
+	known = queue_attempt_get(q, t->job, t->n, t->attempt, &a, err);
+	if (known < 0)
+		return -1;
+	ret = jobctx_get(r->jobs, q, t->job, t->class, &c, &why);
+	if (ret == 0)
 		goto out;
+	if (ret < 0 || !known) {
+		ret = fail_ended(q, t, &a, &why, err);
+		goto out;
+	}
 	if (t->asks < ASKS_MAX) {
 		ret = queue_ask_again(q, t->job, t->n, &row.task.v, id_u64(), err);
 		if (ret <= 0)
@@ -183,8 +204,10 @@ int lose_sweep(struct reaper *r, struct queue *q, const struct node *n, size_t *
 
 		left = h.v.n;
 		*count = MAX(*count, left);
-		for (size_t i = 0; ret >= 0 && i < left; i++)
-			ret = sweep_one(r, q, &h.v.p[i], n, err);
+		/* one that cannot be dealt with keeps none of the others */
+		for (size_t i = 0; i < left; i++)
+			if (sweep_one(r, q, &h.v.p[i], n, err) < 0)
+				ret = -1;
 		vec_release(&h.v);
 		if (ret < 0)
 			return -1;

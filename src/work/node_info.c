@@ -6,7 +6,8 @@
 #include "sys/proc.h"
 #include "work/committer.h"
 
-void node_info_json(struct buf *out, const struct consumer_options *o, const char *message)
+void node_info_json(struct buf *out, const struct consumer_options *o, const char *node,
+		    const char *message)
 {
 	struct proc_info self = { 0 };
 	struct machine m;
@@ -28,6 +29,13 @@ void node_info_json(struct buf *out, const struct consumer_options *o, const cha
 	if (o->log) {
 		buf_adds(out, ",\"log\":");
 		buf_add_json(out, o->log, strlen(o->log));
+	}
+	if (o->work_dir) { /* removed by whoever finds the node dead */
+		char *work = xasprintf("%s/%s", o->work_dir, node);
+
+		buf_adds(out, ",\"work\":");
+		buf_add_json(out, work, strlen(work));
+		free(work);
 	}
 	buf_adds(out, o->first ? ",\"first\":true" : ",\"first\":false");
 	if (message) {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -123,11 +124,26 @@ static bool is_silent(struct reaper *r, struct queue *q, const struct node *n)
 
 /* ---- one dead node, from its mark to its last trace ---- */
 
-static void remove_traces(struct reaper *r, const char *node)
+/* Where it worked, as it said itself: the directory of that node, wherever it is. */
+static char *work_of(const struct reaper *r, const struct node *n)
+{
+	json_t *info = json_loads(n->info ? n->info : "", 0, NULL);
+	const char *said = json_string_value(json_object_get(info, "work")), *slash;
+	char *work;
+
+	slash = said && *said == '/' ? strrchr(said, '/') : NULL;
+	work = slash && strcmp(slash + 1, n->id) == 0 ? xstrdup(said) :
+	       xasprintf("%s/work/%s", r->home, n->id);
+	json_decref(info);
+	return work;
+}
+
+static void remove_traces(struct reaper *r, const struct node *n)
 {
 	char name[NODE_ID_SIZE + 8];
 	struct err err = ERR_INIT;
-	char *work = xasprintf("%s/work/%s", r->home, node);
+	char *work = work_of(r, n);
+	const char *node = n->id;
 
 	(void)snprintf(name, sizeof(name), "%s.lock", node);
 	if (r->nodes_fd >= 0)
@@ -169,7 +185,7 @@ static int deal(struct reaper *r, struct queue *q, const struct node *n, bool de
 		return 1;
 	if (queue_node_delete(q, n->id, err) < 0)
 		return -1;
-	remove_traces(r, n->id);
+	remove_traces(r, n);
 	if (count && r->bells_fd >= 0)
 		(void)bell_ring_all(r->bells_fd, "n.");
 	return 1;
@@ -308,15 +324,14 @@ static int add_job(void *ctx, const struct job *job)
 {
 	struct job_list *l = ctx;
 
-	if (job->state == JOB_KILLING || !job->told)
-		*vec_push(&l->v) = (struct job_todo){ job->born, job->state == JOB_KILLING };
+	*vec_push(&l->v) = (struct job_todo){ job->born, job->state == JOB_KILLING };
 	return 0;
 }
 
 int reaper_finish_jobs(struct reaper *r, struct queue *q, struct err *err)
 {
 	const struct job_filter f = {
-		.cluster = r->cluster, .states = 1 << JOB_KILLING | 1 << JOB_OVER, .limit = 200,
+		.cluster = r->cluster, .states = 1 << JOB_KILLING | 1 << JOB_OVER, .untold = true,
 	};
 	struct job_list l = { 0 };
 	int ret = queue_jobs(q, &f, add_job, &l, err);

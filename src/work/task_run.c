@@ -75,7 +75,8 @@ int run_load(struct run *r, const struct run_env *e, struct err *err)
 
 	r->grace_ms = grace;
 	if (jobctx_task(r->ctx, r->c.n, &r->arena, &r->spec, err) < 0) {
-		if (err->code == ERR_BUSY || err->code == ERR_NOSPACE)
+		if (err->code == ERR_BUSY || err->code == ERR_NOSPACE ||
+		    (err->sys && err->sys != ENOENT))
 			give_back(r, err);
 		else
 			fail(r, CAUSE_MISSING_INPUT, "missing input (the job's manifest)");

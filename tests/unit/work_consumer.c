@@ -54,6 +54,7 @@ static int be_node(char **argv)
 	(void)str_to_i64(argv[5], 1, INT64_MAX, &lease);
 	o.lease_ms = lease;
 	o.heartbeat_ms = MAX(lease / 5, 20);
+	o.work_dir = getenv("KQ_TEST_WORK");
 	o.cap = "{\"cpu\":2,\"memory\":1000000000}";
 	o.grace_ms = 300;
 	if (consumer_run(&o, &err) == 0)
@@ -463,6 +464,150 @@ static void test_recover(void)
 	ok(has("crash", "2/f", "data\n"), "and whole again");
 }
 
+static void make(const char *name)
+{
+	char *path = xasprintf("%s/%s", top, name);
+
+	(void)close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	free(path);
+}
+
+/* Somebody removes the results directory of a job that runs. */
+static void test_results_removed(void)
+{
+	struct err err = ERR_INIT;
+	char *path;
+	int64_t a;
+	pid_t pid;
+
+	begin("removed", "x", NULL, NULL);
+	command("touch %s/r$KQ_TASK; while [ ! -e %s/go2 ]; do sleep 0.02; done; echo $KQ_TASK",
+		top, top);
+	seq(3);
+	spec.max_running = 1;
+	a = submit();
+	pid = node("n15", -1, 10000);
+	ok(wait_file(".", "r1"), "a task runs");
+	path = xasprintf("%s/removed", top);
+	is_int(file_rmtree(AT_FDCWD, path, &err), 1, "its results directory is removed");
+	free(path);
+	make("go2");
+	ok(wait_over(a), "the job ends");
+	is_str(label(a, 1), "complete(code=0)", "what ran while it was removed ran again");
+	ok(has("removed", "1/stdout.txt", "1\n") && has("removed", "3/stdout.txt", "3\n"),
+	   "the directory was made anew");
+	(void)kill(pid, SIGTERM);
+	is_int(ended(pid), 0, "the node leaves");
+}
+
+/* The work directory may be anywhere: whoever finds its node dead removes it. */
+static void test_work_dir(void)
+{
+	const struct reaper_options ro = { .home = top, .lease_ms = 300 };
+	struct reaper *r = reaper_new(&ro);
+	char *work = xasprintf("%s/elsewhere", top);
+	struct err err = ERR_INIT;
+	int64_t a, next;
+	pid_t pid;
+
+	begin("elsewhere-job", "x", NULL, NULL);
+	command("touch %s/w$KQ_ATTEMPT; [ $KQ_ATTEMPT = 1 ] && sleep 61; echo $KQ_ATTEMPT", top);
+	a = submit();
+	(void)setenv("KQ_TEST_WORK", work, 1);
+	pid = node("n16", -1, 10000);
+	ok(wait_file(".", "w1"), "a task runs in a work directory of its node's choice");
+	ok(exists("elsewhere", "n16"), "which is there");
+	(void)kill(pid, SIGKILL);
+	is_int(ended(pid), 128 + SIGKILL, "its node is killed");
+	is_int(reaper_look(r, queue, true, &next, &err), 1, "and found dead");
+	ok(!exists("elsewhere", "n16") && exists("elsewhere", "."), "only its directory is gone");
+	pid = node("n17", 0, 10000);
+	ok(wait_over(a), "another one runs its task");
+	is_int(ended(pid), 0, "and leaves");
+	(void)unsetenv("KQ_TEST_WORK");
+	reaper_free(r);
+	free(work);
+}
+
+static size_t want_all(void *ctx, const struct job *job, int class, size_t left)
+{
+	(void)ctx;
+	(void)job;
+	(void)class;
+	return left;
+}
+
+/* An ended task whose asker died, and nobody can be asked because the manifest is gone: it and
+ * its neighbours are not left as they are. */
+static void test_no_manifest(void)
+{
+	const struct reaper_options ro = { .home = top, .lease_ms = 300 };
+	struct reaper *r = reaper_new(&ro);
+	struct claim_reply reply;
+	struct claimed got[4];
+	struct claim_request req = { .node = "n18", .op = 77, .seq = -1, .max = 4,
+				     .now = clock_wall_ms(), .want = want_all };
+	struct outcome o = { .v = 0 };
+	struct node n = { .id = "n18" };
+	char key[CAS_KEY_SIZE], cluster[] = "local", empty[] = "{}", *path;
+	struct job j = { 0 };
+	struct err err = ERR_INIT;
+	int64_t a, next;
+
+	begin("no-manifest", "true", NULL, NULL);
+	seq(3);
+	a = submit();
+	n.cluster = cluster;
+	n.cap = n.info = empty;
+	is_int(queue_node_register(queue, &n, false, 76, &err), 1, "a node comes");
+	is_int(queue_claim(queue, &req, got, &reply, &err), 3, "takes three tasks");
+	o.v = got[0].v;
+	o.a = (struct attempt){ .job = a, .n = 1, .k = 1, .cause = CAUSE_EXIT, .exit_code = 3 };
+	(void)snprintf(o.a.label, sizeof(o.a.label), "complete(code=3)");
+	(void)snprintf(o.a.node, sizeof(o.a.node), "n18");
+	is_int(queue_finish(queue, "n18", &o, 1, -1, 78, &err), 0, "ends the first and dies");
+	is_int(queue_job_get(queue, a, &j, &err), 1, "its job");
+	cas_key(key, j.root);
+	job_release(&j);
+	path = xasprintf("%s/CAS/%s", top, key);
+	is_int(unlink(path), 0, "whose manifest is removed");
+	free(path);
+	is_int(reaper_look(r, queue, true, &next, &err), 1, "a looker deals with it");
+	is_str(label(a, 1), "complete(code=3)", "the first is as it ended");
+	struct task t;
+	task(a, 2, &t);
+	is_int(t.state, TASK_PENDING, "the second is pending again");
+	is_int(nodes(), 0, "the node is gone");
+	(void)control_remove(&(struct control){ .queue = queue, .home = top }, a, true, false,
+			     &err);
+	reaper_free(r);
+}
+
+/* A kill whose client died is brought to its end, however many jobs came after it. */
+static void test_old_kill(void)
+{
+	const struct reaper_options ro = { .home = top, .lease_ms = 300 };
+	struct reaper *r = reaper_new(&ro);
+	struct err err = ERR_INIT;
+	int64_t first, last = 0;
+	char id[32];
+
+	begin("old-kill", "true", NULL, NULL);
+	first = submit();
+	is_int(queue_job_move(queue, first, JOB_EV_KILL, false, 79, &err), 1, "a kill begins");
+	for (int i = 0; i < 210; i++) {
+		(void)snprintf(id, sizeof(id), "later%d", i);
+		begin(id, "true", NULL, NULL);
+		last = submit();
+		if (queue_job_move(queue, last, JOB_EV_KILL, false, 1000 + (uint64_t)i, &err) < 0)
+			printf("# %s\n", err.text);
+	}
+	is_int(reaper_finish_jobs(r, queue, &err), 0, "a looker goes on with what is half done");
+	ok(is_over(last), "the last of many jobs");
+	ok(is_over(first), "and the first");
+	reaper_free(r);
+}
+
 static void test_missing_input(void)
 {
 	char key[CAS_KEY_SIZE], hex[SHA256_HEX_SIZE], *path;
@@ -538,6 +683,10 @@ int main(int argc, char **argv)
 	test_kill_task();
 	test_lost();
 	test_drain();
+	test_results_removed();
+	test_work_dir();
+	test_no_manifest();
+	test_old_kill();
 	test_missing_input();
 	test_recover();
 	queue_close(queue);
