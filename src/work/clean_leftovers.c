@@ -228,20 +228,20 @@ static int clean_all_jobs(const struct clean *c, struct err *err)
 static int clean_result_dir(const struct clean *c, int fd, const char *name, struct err *err)
 {
 	enum clean_owner owner;
-	char *attempts;
-	int ret = 0;
+	int dir, ret;
 
 	if (str_starts(name, CLEAN_GONE_PREFIX) && str_ends(name, CLEAN_GONE_SUFFIX))
 		return file_rmtree(fd, name, err) < 0 ? -1 : 0;
-	if (clean_owner_of(c, fd, name, &owner, err) < 0)
-		return -1;
-	if (owner != CLEAN_FORGOTTEN)
-		return 0;
-	if (name[0] == '.' && str_ends(name, ".new"))
-		return file_rmtree(fd, name, err) < 0 ? -1 : 0;
-	attempts = xasprintf("%s/.attempts", name);
-	ret = file_rmtree(fd, attempts, err);
-	free(attempts);
+	/* held open: the name may be another job's in a moment */
+	dir = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? 0 :
+		       err_sys(err, "cannot open %s/%s", c->prefix, name);
+	ret = clean_owner_of(c, dir, ".", &owner, err);
+	if (ret == 0 && owner == CLEAN_FORGOTTEN)
+		ret = name[0] == '.' && str_ends(name, ".new") ?
+		      file_rmtree(fd, name, err) : file_rmtree(dir, ".attempts", err);
+	close(dir);
 	return ret < 0 ? -1 : 0;
 }
 

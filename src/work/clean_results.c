@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,7 +18,12 @@ static int remove_dir(const struct clean *c, int fd, const char *id, struct err 
 {
 	enum clean_owner owner;
 	char random[17], gone[64];
+	int ret;
 
+	/* a new job of this name takes its place under this lock only */
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return err_sys(err, "cannot lock %s", c->prefix);
 	if (clean_owner_of(c, fd, id, &owner, err) < 0)
 		return -1;
 	switch (owner) {
@@ -36,8 +42,9 @@ static int remove_dir(const struct clean *c, int fd, const char *id, struct err 
 	/* Away at once, under a name that any later clean knows to be rubbish. */
 	id_hex(random, 8);
 	(void)snprintf(gone, sizeof(gone), CLEAN_GONE_PREFIX "%s" CLEAN_GONE_SUFFIX, random);
-	if (file_rename(fd, id, fd, gone, RENAME_NOREPLACE, err) < 0 ||
-	    file_rmtree(fd, gone, err) < 0)
+	ret = file_rename(fd, id, fd, gone, RENAME_NOREPLACE, err);
+	(void)flock(fd, LOCK_UN);
+	if (ret < 0 || file_rmtree(fd, gone, err) < 0)
 		return err_prefix(err, "%s/%s", c->prefix, id);
 	return 0;
 }

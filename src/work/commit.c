@@ -68,6 +68,7 @@ static void job_over(struct committer *c, int64_t born)
 {
 	struct err err = ERR_INIT;
 
+	jobctx_forget(c->jobs, born); /* its files and descriptors are of no more use */
 	if (queue_job_told(c->q, born, id_u64(), &err) < 0)
 		log_debug("job %lld: %s", (long long)born, err.text);
 }

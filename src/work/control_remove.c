@@ -1,9 +1,13 @@
 /* Forgetting a job: results that count are published, the rest goes, then the rows. */
 #include "work/control.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/base.h"
 #include "base/id.h"
@@ -120,12 +124,26 @@ static int remove_entry(void *ctx, const struct walk_entry *e, struct err *err)
 	return WALK_SKIP;
 }
 
-/* The marker goes last: as long as it is there, whoever goes on knows whose directory it is. */
+/* The marker goes last: as long as it is there, whoever goes on knows whose directory it is. A new
+ * job of this name may have moved the directory aside meanwhile and have its own in the old place,
+ * so nothing is removed by path but an empty directory. */
 static int remove_results(const struct results *r, struct err *err)
 {
+	char self[40], path[PATH_MAX];
+	ssize_t n;
+
 	if (file_walk(results_fd(r), ".", WALK_NO_STAT, remove_entry, NULL, err) < 0)
 		return -1;
-	return file_rmtree(AT_FDCWD, results_dir(r), err) < 0 ? -1 : 0;
+	if (unlinkat(results_fd(r), marker, 0) < 0 && errno != ENOENT)
+		return err_sys(err, "cannot remove %s/%s", results_dir(r), marker);
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", results_fd(r));
+	n = readlink(self, path, sizeof(path) - 1);
+	if (n < 0)
+		return err_sys(err, "cannot find %s", results_dir(r));
+	path[n] = '\0';
+	if (rmdir(path) < 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST)
+		return err_sys(err, "cannot remove %s", results_dir(r));
+	return 0;
 }
 
 static int settle_results(const struct control *c, const struct job *job, bool results,
