@@ -296,7 +296,14 @@ local function wait(ctx, opt, job, nodes)
   local code, why = require("kubeque.progress").wait(ctx, { job }, { show = opt.show,
     timeout = opt.wait_timeout, start_nodes = nodes })
   if why == "over" and opt.fetch then
-    require("commands.fetch").fetch(ctx, job, nil, { dest = opt.fetch })
+    local ok, failure = pcall(require("commands.fetch").fetch, ctx, job, nil, { dest = opt.fetch })
+    if not ok then
+      -- the job was accepted long ago: what is in the way now is no mistake of this command line
+      if type(failure) == "table" and failure.code == "usage" then
+        failure.code = "io"
+      end
+      error(failure, 0)
+    end
   end
   if opt.json then
     print_json(job, why ~= "over" and "open" or code == 0 and "succeeded" or "failed")

@@ -60,7 +60,7 @@ int inputs_stat_fault(int dirfd, const char *name, const char *src, struct err *
 		return inputs_refuse(err, "", src, " is a symbolic link to a file that is not there");
 	if (e == ENOENT || e == ENOTDIR)
 		return inputs_refuse(err, "no file or directory \"", src,
-				     "\": check the name after -u");
+				     "\": check the name");
 	snprintf(why, sizeof(why), ": %s", strerror(e));
 	return inputs_refuse(err, "cannot read ", src, why);
 }
@@ -260,7 +260,7 @@ int inputs_add_spec(struct input_set *in, const char *spec, const struct inputs_
 		ret = inputs_refuse(err, "no file matches ", spec, ": check the pattern after -u");
 	else
 		ret = inputs_refuse(err, "no file or directory \"", dst.p ? path : spec,
-				    "\": check the name after -u");
+				    "\": check the name");
 out:
 	free(path);
 	return ret;

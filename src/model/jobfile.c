@@ -295,7 +295,8 @@ int jobfile_parse(const char *name, struct str text, struct jobfile *out, struct
 		ret = read_all(&r, root);
 	else
 		err_set(err, ERR_USAGE, "%s, line %d, column %d: not valid JSON: %s", name, je.line,
-			je.column, je.text);
+			je.column,
+			strstr(je.text, "ALLOW_NUL") ? "\\u0000 can be in no text" : je.text);
 	json_decref(root);
 	buf_release(&r.path);
 	map_release(&r.columns);
