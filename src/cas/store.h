@@ -19,7 +19,7 @@ struct store;
 struct store_stat {
 	int64_t size;
 	int64_t mtime; /* wall ns of the last put or touch */
-	bool writable; /* somebody made it writable (a task that has it as a link): not to be trusted */
+	bool writable; /* by a task that has it as a link: not to be trusted */
 };
 
 /* What to put: bytes in memory, or a file descriptor with its size (read from offset 0). */

@@ -67,7 +67,7 @@ int path_destination(struct str text, struct buf *out, struct err *err)
 	while (next_part(text, &at, &part)) {
 		if (is_climb(part)) {
 			out->n = begin;
-			return refuse(text, "leaves the work directory, or does on its way (\"..\")",
+			return refuse(text, "leaves the work directory, or does on its way",
 				      err);
 		}
 		if (part.n > COMPONENT_MAX || out->n - begin + part.n > PATH_BYTES_MAX) {

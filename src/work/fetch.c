@@ -71,8 +71,8 @@ static void note_others(const struct fetch *f)
 
 	if (!f->o->flat && fetch_place_of(f->destfd, f->ctx->job.id, n, &place, &err) == 0 &&
 	    place == FETCH_OURS)
-		log_warn("%s/%" PRId64 " and what follows it is of an earlier job %s with more tasks: "
-			 "remove it if you do not need it", f->o->dest, n, f->ctx->job.id);
+		log_warn("%s/%" PRId64 " and what follows it is of an earlier job %s with more "
+			 "tasks: remove it if you do not need it", f->o->dest, n, f->ctx->job.id);
 }
 
 int fetch_run(struct queue *q, int64_t born, const struct fetch_options *o,

@@ -121,8 +121,8 @@ static int refuse_flat(const struct fetch *f, const char *path, int64_t a, int64
 		       struct err *err)
 {
 	if (a == b)
-		return err_set(err, ERR_USAGE, "%s is an output of %s.%" PRId64 " and the name that "
-			       "--flat gives to another of its files: fetch without --flat", path,
+		return err_set(err, ERR_USAGE, "%s is an output of %s.%" PRId64 " and the name "
+			       "that --flat gives to another of its files: fetch without --flat", path,
 			       f->ctx->job.id, a);
 	return err_set(err, ERR_USAGE, "%s is an output of both %s.%" PRId64 " and %s.%" PRId64
 		       ": fetch without --flat, or fewer tasks", path, f->ctx->job.id, a,
@@ -362,8 +362,8 @@ int fetch_plan(struct fetch *f, struct err *err)
 		return -1;
 	f->destfd = open(f->o->dest, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->destfd < 0 && errno == ENOTDIR)
-		return err_set(err, ERR_USAGE, "%s is no directory: choose another name with --dest",
-			       f->o->dest);
+		return err_set(err, ERR_USAGE, "%s is no directory: choose another name with "
+			       "--dest", f->o->dest);
 	if (f->destfd < 0 && errno != ENOENT)
 		return err_sys(err, "cannot open the directory %s", f->o->dest);
 	if (f->destfd >= 0 && !f->o->force &&

@@ -171,12 +171,13 @@ static int survey_entry(void *ctx, const struct walk_entry *e, struct err *err)
 
 static const char *join(struct arena *a, const char *front, const char *back)
 {
-	size_t n = strlen(front), m = strlen(back);
-	char *p = arena_alloc(a, n + m + 1);
+	struct buf text = BUF_INIT;
+	const char *ret;
 
-	memcpy(p, front, n);
-	memcpy(p + n, back, m + 1);
-	return p;
+	buf_addf(&text, "%s%s", front, back);
+	ret = arena_dup(a, text.p, text.n);
+	buf_release(&text);
+	return ret;
 }
 
 static const char *const own_names[] = { "stdout.txt", "result.json" };
