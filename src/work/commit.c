@@ -97,14 +97,39 @@ static void drop(struct run *r)
 		warn(r, &err);
 }
 
-static void publish(struct run *r)
+/* It counts, but lies in its stage: tried again until it is where users look. */
+static void publish_later(struct committer *c, struct run *r)
+{
+	*vec_push(&c->unpublished) = (struct unpublished){ jobctx_ref(r->ctx), r->c.n,
+							   r->c.attempt };
+}
+
+void publish_again(struct committer *c)
+{
+	size_t keep = 0;
+
+	for (size_t i = 0; i < c->unpublished.n; i++) {
+		struct unpublished *u = &c->unpublished.p[i];
+		struct err err = ERR_INIT;
+
+		if (settle_stage(c->q, u->ctx->results, u->ctx->job.born, u->n, u->k, &err) < 0)
+			c->unpublished.p[keep++] = *u;
+		else
+			jobctx_unref(u->ctx);
+	}
+	c->unpublished.n = keep;
+}
+
+static void publish(struct committer *c, struct run *r)
 {
 	struct err err = ERR_INIT;
 
-	if (r->ctx->root.common.outputs != OUTPUTS_ALL && !*r->out.a.result_sha256)
+	if (r->ctx->root.common.outputs != OUTPUTS_ALL && !*r->out.a.result_sha256) {
 		drop(r); /* this one leaves no results */
-	else if (results_publish(r->ctx->results, r->c.n, r->c.attempt, &err) < 0)
+	} else if (results_publish(r->ctx->results, r->c.n, r->c.attempt, &err) < 0) {
 		warn(r, &err);
+		publish_later(c, r);
+	}
 }
 
 /* durability=power: what the commit will promise must be on the disk before it. */
@@ -145,7 +170,7 @@ static bool store(struct committer *c, struct group *g)
 		if (o->answer != ANSWER_ACCEPTED)
 			*vec_push(&g->gone) = r;
 		else if (o->success)
-			publish(r);
+			publish(c, r);
 		else
 			*vec_push(&g->ended) = r;
 	}
@@ -192,6 +217,8 @@ static bool judge(struct committer *c, struct group *g)
 		}
 	}
 	for (size_t i = 0; done && i < g->ended.n; i++) {
+		if (rows[i].unpublished)
+			publish_later(c, g->ended.p[i]);
 		if (rows[i].over)
 			job_over(c, rows[i].task.job);
 		watch_ring(c, rows[i].task.job, rows[i].over);

@@ -160,6 +160,10 @@ static void look_around(struct committer *c)
 		if (ret > 0)
 			committer_note_due(c, 1); /* their tasks are back */
 	}
+	if (c->unpublished.n && now >= c->publish_ns) {
+		publish_again(c);
+		c->publish_ns = clock_mono_ns() + (int64_t)TICK_MS * 1000000;
+	}
 	if (now >= c->finish_jobs_ns) {
 		if (reaper_finish_jobs(c->reaper, c->q, &err) < 0)
 			log_debug("jobs: %s", err.text);
@@ -369,6 +373,9 @@ void committer_free(struct committer *c)
 	}
 	vec_release(&c->needs);
 	vec_release(&c->watched);
+	for (size_t i = 0; i < c->unpublished.n; i++)
+		jobctx_unref(c->unpublished.p[i].ctx);
+	vec_release(&c->unpublished);
 	jobctx_cache_free(c->jobs);
 	reaper_free(c->reaper);
 	queue_close(c->q);

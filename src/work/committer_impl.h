@@ -22,6 +22,12 @@ struct watched {
 	bool due;
 };
 
+/* An accepted attempt that could not be put in its place. */
+struct unpublished {
+	struct jobctx *ctx; /* referenced */
+	int64_t n, k;
+};
+
 enum request { REQUEST_NONE, REQUEST_LEAVE, REQUEST_LEAVE_DRAINED };
 
 /* The policy, with a mark that it is being asked: that may not take long. */
@@ -58,10 +64,11 @@ struct committer {
 	struct watched_policy policy;
 	struct jobctx_cache *jobs;
 	struct reaper *reaper;
-	int64_t look_ns, finish_jobs_ns, change_ns;
+	int64_t look_ns, finish_jobs_ns, change_ns, publish_ns;
 	int64_t change;
 	VEC(struct job_need *) needs;
 	VEC(struct watched) watched;
+	VEC(struct unpublished) unpublished;
 	int64_t claims;            /* claims that found something; -1: not known */
 	int64_t memory_held;       /* bytes set aside by what this node holds */
 	/* during a claim */
@@ -74,6 +81,8 @@ struct committer {
 /* Stores a group (linked by next); frees its runs. Does not return before it is stored, unless
  * the committer is told to stop while the queue stays out of reach. */
 void commit_group(struct committer *c, struct run *group);
+/* What could not be put in its place is tried again. */
+void publish_again(struct committer *c);
 /* One claim for this room; the runs go to the news. */
 void claim_some(struct committer *c, const struct claim_room *room);
 /* The node's policy; NULL: the stock one. */

@@ -81,6 +81,7 @@ static void publish(struct queue *q, struct settle_row *r)
 				   r->event == TASK_EV_RETRY, &err);
 	else
 		ret = results_publish(r->ctx->results, r->task.n, r->task.attempt, &err);
+	r->unpublished = ret < 0;
 	if (ret < 0)
 		log_warn("Task %s.%lld: %s", r->ctx->job.id, (long long)r->task.n, err.text);
 }

@@ -20,6 +20,7 @@ struct settle_row {
 	enum task_event event;
 	enum answer answer;
 	bool over;                     /* this verdict ended the job */
+	bool unpublished;              /* it counts, but could not be put in its place */
 	int64_t due;                   /* RETRY: when, wall ms */
 };
 
