@@ -14,10 +14,11 @@ for header in src/*/*.h; do
 	# shellcheck disable=SC2086 # flags are words
 	printf '#include "%s"\n' "${header#src/}" | gcc $flags -Wall -Wextra -x c -fsyntax-only - || bad=1
 done
-step "lines of 100 columns"
+step "lines of 100 columns; data in tests may have 120"
 for file in src/*/*.[ch] tests/*/*.[ch] tests/*.h; do
-	expand "$file" | awk -v file="$file" 'length > 100 { print file ":" NR ": " length " columns"; n = 1 }
-		END { exit n }' || bad=1
+	case "$file" in src/*) most=100 ;; *) most=120 ;; esac
+	expand "$file" | awk -v file="$file" -v most="$most" 'length > most {
+		print file ":" NR ": " length " columns"; bad = 1 } END { exit bad }' || bad=1
 done
 step "clang with the same warnings"
 warn=$(sed -n '/^WARN = /,/[^\\]$/p' Makefile | sed 's/^WARN = //; s/\\$//' | tr '\n' ' ')

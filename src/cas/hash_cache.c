@@ -75,7 +75,8 @@ static const char sql_list_put[] =
 	"INSERT OR REPLACE INTO list(fingerprint, used, hash) VALUES(?1, ?2, ?3)";
 static const char sql_prune[] = "DELETE FROM dir WHERE used < ?1";
 static const char sql_list_prune[] =
-	"DELETE FROM list WHERE used < (SELECT used FROM list ORDER BY used DESC LIMIT 1 OFFSET ?1)";
+	"DELETE FROM list WHERE used <"
+	" (SELECT used FROM list ORDER BY used DESC LIMIT 1 OFFSET ?1)";
 
 static int64_t today(void)
 {

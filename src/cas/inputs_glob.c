@@ -62,7 +62,8 @@ static bool leads_to_dir(const struct walk_entry *e)
 	struct stat st;
 
 	return e->type == DT_DIR ||
-	       (e->type == DT_LNK && fstatat(e->dirfd, e->name, &st, 0) == 0 && S_ISDIR(st.st_mode));
+	       (e->type == DT_LNK && fstatat(e->dirfd, e->name, &st, 0) == 0 &&
+		S_ISDIR(st.st_mode));
 }
 
 static int take_name(const struct level *l, const struct walk_entry *e, struct err *err)

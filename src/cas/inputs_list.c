@@ -28,7 +28,8 @@ static int add_lines(struct input_set *in, const char *path, struct buf *text,
 		line++;
 		text->p[end] = '\0';
 		if (memchr(p, '\0', end - at))
-			return err_set(err, ERR_USAGE, "%s, line %zu: holds a NUL byte", path, line);
+			return err_set(err, ERR_USAGE, "%s, line %zu: holds a NUL byte", path,
+				       line);
 		if (end > at && text->p[end - 1] == '\r')
 			text->p[end - 1] = '\0';
 		if (is_blank(p) || *p == '#')

@@ -392,7 +392,8 @@ static int renew_all(const struct input_set *in, struct inputs_store *s, struct 
 		rc = cas_has(s->cas, hex, in->files.p[i].stamp.size, err);
 		if (rc <= 0)
 			return rc < 0 ? -1 : err_set(err, ERR_BUSY, "the CAS lost %s while inputs "
-						     "were stored: submit again", in->files.p[i].src);
+						     "were stored: submit again",
+						     in->files.p[i].src);
 	}
 	return 0;
 }

@@ -24,9 +24,9 @@ struct materialize_file {
 enum materialize_result {
 	MATERIALIZE_OK = 0,
 	MATERIALIZE_ERROR = -1,   /* this node's trouble (disk full, ...): err says */
-	MATERIALIZE_MISSING = -2, /* the object is not there or damaged: failed(missing input F); err
-				   * is `missing input F` */
-	MATERIALIZE_UNSAFE = -3,  /* destination leaves the directory or is taken: failed(...) by err */
+	MATERIALIZE_MISSING = -2, /* the object is not there or damaged: err is `missing input F`,
+				   * for failed(missing input F) */
+	MATERIALIZE_UNSAFE = -3,  /* destination leaves the directory or is taken: err says */
 };
 
 /* Keeps the directory it wrote last, so that a sorted list costs one open a directory. */

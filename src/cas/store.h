@@ -37,9 +37,11 @@ struct store_ops {
 	const char *name;
 	/* Put if absent: 1 stored, 0 it was there (its time is renewed). The source may be
 	 * cloned (reflink) but never hard-linked. */
-	int (*put)(struct store *s, const char *key, const struct store_source *src, struct err *err);
+	int (*put)(struct store *s, const char *key, const struct store_source *src,
+		   struct err *err);
 	/* Whole object into memory, at most `limit` bytes: 1, or 0: no such object. */
-	int (*get)(struct store *s, const char *key, size_t limit, struct buf *out, struct err *err);
+	int (*get)(struct store *s, const char *key, size_t limit, struct buf *out,
+		   struct err *err);
 	/* Object into a new file at dirfd/path (O_EXCL) with this mode; reflink where possible.
 	 * 1, or 0: no such object. */
 	int (*get_file)(struct store *s, const char *key, int dirfd, const char *path,

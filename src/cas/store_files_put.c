@@ -95,8 +95,8 @@ static bool is_cut(struct store_files *s, const char *key, int64_t size)
 	       st.st_size != size;
 }
 
-/* Gives the finished temporary file its name. 1 stored, 0 another one (of `size` bytes, -1: any) was
- * there first. The temporary name is gone afterwards in any case. */
+/* Gives the finished temporary file its name. 1 stored, 0 another one (of `size` bytes, -1: any)
+ * was there first. The temporary name is gone afterwards in any case. */
 static int temp_commit(struct store_files *s, const char *name, const char *key, int64_t size,
 		       struct err *err)
 {

@@ -357,8 +357,8 @@ static int too_big(const struct task_spec *t, int64_t n, const char *what, size_
 	if (big && big->value.n > most / 4)
 		return err_set(err, ERR_USAGE,
 			       "task %lld: %s is %zu bytes long, at most %zu are possible (column "
-			       "\"%.100s\" holds %zu): put the value into a file and pass that as an "
-			       "input",
+			       "\"%.100s\" holds %zu): put the value into a file and pass that as "
+			       "an input",
 			       (long long)n, what, size, most, big->name.p, big->value.n);
 	return err_set(err, ERR_USAGE,
 		       "task %lld: %s is %zu bytes long, at most %zu are possible: put it into a "

@@ -143,8 +143,9 @@ static void look(const char *path, struct holder_look *out)
 	free(shm);
 }
 
-/* The looks go on over several waits that all ended in vain: nodes wait less than a lease at a time.
- * A gap between two looks means that nobody tried meanwhile: what is seen then is a new series. */
+/* The looks go on over several waits that all ended in vain: nodes wait less than a lease at a
+ * time. A gap between two looks means that nobody tried meanwhile: what is seen then is a new
+ * series. */
 int sq_holder_hook(void *ctx, int64_t waited_ms UNUSED)
 {
 	struct queue_sqlite *q = ctx;

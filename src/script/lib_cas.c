@@ -62,7 +62,8 @@ static int hash_all(struct hash_item *items, size_t n, struct err *err)
 		return 0;
 	for (size_t i = 0; i < n; i++) {
 		if (items[i].result == HASH_CHANGED)
-			return err_set(err, ERR_USAGE, "%s changed while it was read: try again when "
+			return err_set(err, ERR_USAGE,
+				       "%s changed while it was read: try again when "
 				       "nothing writes it", items[i].path);
 		if (items[i].result == HASH_FAILED) {
 			errno = items[i].sys;
@@ -129,7 +130,8 @@ static int cas_put_string_(lua_State *L)
 static int cas_get_(lua_State *L)
 {
 	const char *hex = check_hash(L, 1);
-	int64_t limit = lua_isnoneornil(L, 2) ? CONTENT_MAX : script_check_i64(L, 2, 0, CONTENT_MAX);
+	int64_t limit = lua_isnoneornil(L, 2) ? CONTENT_MAX
+					      : script_check_i64(L, 2, 0, CONTENT_MAX);
 	struct buf *b = script_new_buf(L);
 	struct err err = ERR_INIT;
 	struct cas *c = open_cas(L, &err);

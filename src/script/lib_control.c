@@ -2,9 +2,9 @@
  * kubeque.control: what users do to jobs and nodes (work/control.h).
  *   control.kill(born[, ranges[, keep]]) -> tasks killed, is a node needed. Unless `keep`, nodes of
  *   the cluster that are left without work leave.
- *   control.reset(born, {ranges=, states=, owner=, class=}) -> tasks that are pending again. states:
- *   "failed" (failed(...)), "complete" (complete(code other than 0)), "killed", "succeeded",
- *   "claimed" (of nodes that are dead for certain); class: JSON text.
+ *   control.reset(born, {ranges=, states=, owner=, class=}) -> tasks that are pending again.
+ *   states: "failed" (failed(...)), "complete" (complete(code other than 0)), "killed",
+ *   "succeeded", "claimed" (of nodes that are dead for certain); class: JSON text.
  *   control.remove(born, {results=, force=}) -> true
  *   control.drain(node) -> true, or false: no such node
  *   control.ring_nodes()

@@ -1,8 +1,8 @@
 /*
  * kubeque.fetch(born, {dest=, flat=, force=, only = list of globs, ranges = "3-7,9",
- * progress = function(files, bytes)}) -> {tasks=, files=, bytes=, skipped=, pending=, lost=}: results
- * into a directory of the user (work/fetch.h). What `progress` returns does not matter; an error in
- * it ends the fetch.
+ * progress = function(files, bytes)}) -> {tasks=, files=, bytes=, skipped=, pending=, lost=}:
+ * results into a directory of the user (work/fetch.h). What `progress` returns does not matter; an
+ * error in it ends the fetch.
  */
 #include "work/fetch.h"
 

@@ -152,7 +152,8 @@ static int fs_stat(lua_State *L)
 	script_set_i64(L, "dev", (int64_t)st.st_dev);
 	script_set_i64(L, "ino", (int64_t)st.st_ino);
 	script_set_i64(L, "nlink", (int64_t)st.st_nlink);
-	script_set_i64(L, "mtime", (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000);
+	script_set_i64(L, "mtime",
+		       (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000);
 	return 1;
 }
 

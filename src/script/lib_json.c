@@ -256,7 +256,8 @@ static void encode(struct encoder *e, int idx, int depth)
 
 	luaL_checkstack(e->L, 8, NULL);
 	if (depth > DEPTH_MAX)
-		luaL_error(e->L, "JSON: nested deeper than %d (or a table within itself)", DEPTH_MAX);
+		luaL_error(e->L, "JSON: nested deeper than %d (or a table within itself)",
+			   DEPTH_MAX);
 	switch (lua_type(e->L, idx)) {
 	case LUA_TNIL:
 		buf_adds(e->out, "null");

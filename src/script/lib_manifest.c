@@ -298,7 +298,8 @@ static int read_task(struct manifest *m, int64_t n, struct task_spec *t, struct 
 	if (load_chunk(m, k, err) < 0)
 		return -1;
 	if (i + 1 >= m->line.n)
-		return err_set(err, ERR_IO, "the manifest of the job is damaged: no task %" PRId64, n);
+		return err_set(err, ERR_IO, "the manifest of the job is damaged: no task %" PRId64,
+			       n);
 	line.p = m->chunk.p + m->line.p[i];
 	line.n = m->line.p[i + 1] - m->line.p[i];
 	arena_reset(&m->task_arena);

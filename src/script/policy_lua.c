@@ -47,14 +47,16 @@ static int check_hooks(lua_State *L)
 		return luaL_error(L, "a policy file returns a table of hooks, not a %s",
 				  luaL_typename(L, 1));
 	for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
-		const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?", *near;
+		const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+		const char *near;
 		bool known = false;
 
 		for (size_t i = 0; hooks[i]; i++)
 			known = known || strcmp(hooks[i], name) == 0;
 		near = known ? NULL : script_nearest(name, hooks);
 		if (!known && near)
-			return luaL_error(L, "no hook is called '%s' (did you mean '%s'?)", name, near);
+			return luaL_error(L, "no hook is called '%s' (did you mean '%s'?)", name,
+					  near);
 		if (!known)
 			return luaL_error(L, "no hook is called '%s'", name);
 		if (!lua_isfunction(L, -1))
@@ -96,7 +98,8 @@ static int run(struct policy_lua *p, lua_CFunction body, void *ctx, struct err *
 	int ret = -1;
 
 	if (p->errors >= ERRORS_MAX)
-		return err_set(err, ERR_SCRIPT, "policy %s is off after %d errors in a row", p->name,
+		return err_set(err, ERR_SCRIPT, "policy %s is off after %d errors in a row",
+			       p->name,
 			       p->errors);
 	if (p->s || build(p, err) == 0) {
 		lua_pushcfunction(p->s->L, body);
@@ -112,7 +115,8 @@ static int run(struct policy_lua *p, lua_CFunction body, void *ctx, struct err *
 	tear_down(p);
 	err_prefix(err, "policy %s", p->name);
 	if (++p->errors >= ERRORS_MAX)
-		log_warn("%s; after %d errors in a row it is off, the built-in one decides", err->text,
+		log_warn("%s; after %d errors in a row it is off, the built-in one decides",
+			 err->text,
 			 p->errors);
 	return -1;
 }
@@ -201,7 +205,8 @@ static void read_with(lua_State *L, struct hook_call *c)
 		    (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER))
 			luaL_error(L, "with: names and amounts expected");
 		name = lua_tostring(L, -2);
-		if (lua_type(L, -1) == LUA_TNUMBER && lua_tonumber(L, -1) == floor(lua_tonumber(L, -1)) &&
+		if (lua_type(L, -1) == LUA_TNUMBER &&
+		    lua_tonumber(L, -1) == floor(lua_tonumber(L, -1)) &&
 		    fabs(lua_tonumber(L, -1)) < 9e15)
 			lua_pushinteger(L, (lua_Integer)lua_tonumber(L, -1));
 		else

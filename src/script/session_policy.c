@@ -1,4 +1,4 @@
-/* The policy that clients ask about tasks of dead nodes. A file of its own: few programs need it. */
+/* The policy that clients ask about tasks of dead nodes. A file of its own: few need it. */
 #include "base/base.h"
 #include "script/libs.h"
 #include "script/policy_lua.h"

@@ -33,7 +33,8 @@ static void recover(const struct session *s)
 
 	if (due > 0) {
 		own = s->read_only ? open_queue(s, false, false, &err) : NULL;
-		ret = s->read_only && !own ? -1 : recover_check(s->home, own ? own : s->queue, &err);
+		ret = s->read_only && !own ? -1
+					   : recover_check(s->home, own ? own : s->queue, &err);
 		queue_close(own);
 	}
 	if (due < 0 || ret < 0)

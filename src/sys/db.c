@@ -158,7 +158,8 @@ static int find_file(struct db *db, const struct db_options *o, const char **bas
 		if (file_system_of(db->dirfd, kind, &network, err) < 0)
 			return -1;
 		if (network)
-			return err_set(err, ERR_CONFIG, "%s is on a network file system (%s), where "
+			return err_set(err, ERR_CONFIG,
+				       "%s is on a network file system (%s), where "
 				       "a database cannot live", o->path, kind);
 	}
 	if (fstatat(db->dirfd, *base, &st, 0) == 0)
@@ -246,7 +247,8 @@ static int set_up(struct db *db, const struct db_options *o, struct err *err)
 	}
 	if (!o->read_only && set_wal(db, err) < 0)
 		goto out;
-	if (db_exec(db, o->read_only ? "PRAGMA query_only=1" : "PRAGMA synchronous=NORMAL", err) < 0)
+	if (db_exec(db, o->read_only ? "PRAGMA query_only=1" : "PRAGMA synchronous=NORMAL",
+		    err) < 0)
 		goto out;
 	ret = 0;
 out:

@@ -16,7 +16,7 @@ struct lock {
 #define LOCK_INIT { .fd = -1 }
 
 /* 1 taken, 0 somebody has it (after wait_ms; 0: does not wait, -1: waits for ever; a signal that
- * signals_client() watches ends a wait with ERR_INTERRUPTED), -1. The file is made with mode 0600. */
+ * signals_client() watches ends a wait with ERR_INTERRUPTED), -1. The file is made 0600. */
 int lock_take(struct lock *l, int dirfd, const char *name, bool shared, int64_t wait_ms,
 	      struct err *err);
 void lock_drop(struct lock *l);

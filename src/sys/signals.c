@@ -49,7 +49,8 @@ void signals_client(void)
 	sigemptyset(&set);
 	for (size_t i = 0; i < ARRAY_SIZE(watched); i++)
 		sigaddset(&set, watched[i]);
-	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL); /* whoever started us may have blocked them */
+	/* whoever started us may have blocked them */
+	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	proc_signals_changed();
 }

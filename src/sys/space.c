@@ -81,9 +81,10 @@ bool file_fuse_is_network(const char *subtype)
 	static const char *const names[] = {
 		"sshfs", "s3fs", "gcsfuse", "rclone", "glusterfs", "ceph", "ceph-fuse", "cvmfs2",
 		"davfs", "davfs2", "curlftpfs", "goofys", "mount-s3", "blobfuse", "blobfuse2",
-		"juicefs", "seaweedfs", "weed", "moosefs", "mfs", "mfsmount", "lizardfs", "gvfsd-fuse",
-		"google-drive-ocamlfuse", "hdfs", "fuse_dfs", "xrootdfs", "afpfs", "smbnetfs", "nfs",
-		"beegfs", "orangefs", "alluxio-fuse", "dislocker-nfs", "vmhgfs-fuse",
+		"juicefs", "seaweedfs", "weed", "moosefs", "mfs", "mfsmount", "lizardfs",
+		"gvfsd-fuse", "google-drive-ocamlfuse", "hdfs", "fuse_dfs", "xrootdfs", "afpfs",
+		"smbnetfs", "nfs", "beegfs", "orangefs", "alluxio-fuse", "dislocker-nfs",
+		"vmhgfs-fuse",
 	};
 
 	if (strncmp(subtype, "fuse.", 5) == 0)

@@ -20,8 +20,8 @@ struct subdir {
 void subdir_init(struct subdir *d, int top);
 void subdir_release(struct subdir *d); /* closes what it opened; d may be used again */
 /* The directory named by the first n bytes of `path` (0: the top itself), a clean relative path.
- * Descriptor, borrowed until the next call; -1: err->sys is ENOENT (only without `make`), ENOTDIR or
- * ELOOP (something else lies there), or what else happened. */
+ * Descriptor, borrowed until the next call; -1: err->sys is ENOENT (only without `make`), ENOTDIR
+ * or ELOOP (something else lies there), or what else happened. */
 int subdir_enter(struct subdir *d, const char *path, size_t n, bool make, struct err *err);
 /* The same for the directory of a file; *name is its last component. */
 int subdir_of(struct subdir *d, const char *path, bool make, const char **name, struct err *err);

@@ -170,7 +170,8 @@ static int enter(struct walk *w, int dirfd, const char *name, bool by_link)
 		err_sys(w->err, "cannot look at %s", w->path.p);
 	} else if (by_link && refuse_loop(w, &st) < 0) {
 		/* err is set */
-	} else if ((w->flags & WALK_ONE_DEV) && w->levels.n && st.st_dev != w->levels.p[0].st.st_dev) {
+	} else if ((w->flags & WALK_ONE_DEV) && w->levels.n &&
+		   st.st_dev != w->levels.p[0].st.st_dev) {
 		close(fd);
 		return 0;
 	} else {
@@ -277,7 +278,8 @@ static int leave(struct walk *w)
 	if (ret < 0 || !(w->flags & WALK_AFTER))
 		return ret;
 	if (i)
-		return report(w, w->levels.p[i - 1].fd, name_of_level(w, i), DT_DIR, &l.st, i, true);
+		return report(w, w->levels.p[i - 1].fd, name_of_level(w, i), DT_DIR, &l.st, i,
+			      true);
 	return report(w, w->dirfd, w->start, DT_DIR, &l.st, 0, true);
 }
 

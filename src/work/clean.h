@@ -5,8 +5,8 @@
  * directories and locks of dead nodes, stages, half-done submissions, temporary files; and how
  * much room all of it takes.
  *
- * Nothing is removed but on evidence: a lock that can be taken, a row that says so, a marker of this
- * queue. Everything may be run twice, by two at once, or be killed and run again.
+ * Nothing is removed but on evidence: a lock that can be taken, a row that says so, a marker of
+ * this queue. Everything may be run twice, by two at once, or be killed and run again.
  */
 #include <stdbool.h>
 #include <stdint.h>

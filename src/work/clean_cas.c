@@ -31,7 +31,8 @@ static int read_object(struct references *r, struct cas_refs *refs, const char *
 		return -1;
 	found = cas_get(r->cas, hex, limit, out, err);
 	if (found == 0)
-		return err_set(err, ERR_IO, "a part of its manifest (%.12s) is not in the CAS", hex);
+		return err_set(err, ERR_IO, "a part of its manifest (%.12s) is not in the CAS",
+			       hex);
 	return found < 0 ? -1 : 0;
 }
 
@@ -121,7 +122,8 @@ static int add_references(void *ctx, struct cas_refs *refs, struct err *err)
 		if (ret == 0 && *j->root)
 			ret = manifest_references(r, refs, j->root, err);
 		if (ret < 0 && err->code != ERR_INTERRUPTED)
-			err_prefix(err, "nothing was removed: job %s cannot be read (kubeque clean %s "
+			err_prefix(err,
+				   "nothing was removed: job %s cannot be read (kubeque clean %s "
 				   "forgets it)", j->id, j->id);
 	}
 	clean_jobs_release(&jobs);

@@ -20,7 +20,7 @@ struct consumer_options {
 	const char *cluster;
 	const char *node_id;   /* NULL: "<host>-<12 hex>"; after a loss a new one is made anyway */
 	bool first;            /* first node of its cluster: leave if there is one */
-	const char *cap;       /* JSON object: cpu, memory (bytes), gpu, named; NULL: this machine */
+	const char *cap;       /* JSON object: cpu, memory (bytes), gpu, ...; NULL: this machine */
 	const char *work_dir;  /* NULL: <home>/work */
 	const char *version;   /* of this program, for the node's row; NULL: not said */
 	const char *log;       /* where stderr goes, for the node's row; NULL: unknown */

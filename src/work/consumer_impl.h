@@ -16,7 +16,7 @@ enum {
 	HOLD_MS = 5000,       /* no claims after trouble of this node's */
 	LOOP_MS = 1000,       /* the loop moves at least so often */
 	LEFTOVERS_MS = 5,     /* how often remains of a process group are looked at */
-	LEFTOVERS_KILLED_MS = 2000, /* killed ones that stay (a dead init, say) are not waited for */
+	LEFTOVERS_KILLED_MS = 2000, /* killed ones that stay longer are not waited for */
 	MEMORY_MS = 100,
 	STDOUT_MS = 1000,
 	RUNNING_MAX = 512,    /* tasks at once, whatever they need */

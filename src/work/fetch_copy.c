@@ -63,8 +63,9 @@ int fetch_same(int sdir, const struct fetch_file *s, int ddir, const char *name,
 	st = st ? st : &own;
 	if (fstatat(ddir, name, st, AT_SYMLINK_NOFOLLOW) < 0) {
 		st->st_mode = 0;
-		return errno == ENOENT || errno == ENOTDIR ? 0
-							   : err_sys(err, "cannot look at %s", name);
+		return errno == ENOENT || errno == ENOTDIR
+			       ? 0
+			       : err_sys(err, "cannot look at %s", name);
 	}
 	if (!S_ISREG(st->st_mode) || st->st_size != s->size)
 		return 0;

@@ -46,7 +46,8 @@ static int get_object(struct jobctx *c, struct str sha, size_t limit, const char
 			       what);
 	ret = cas_get(c->cas, sha.p, limit, out, err);
 	if (ret == 0)
-		return err_set(err, ERR_IO, "the manifest of job %s is gone (%s %.12s is not in %s)",
+		return err_set(err, ERR_IO,
+			       "the manifest of job %s is gone (%s %.12s is not in %s)",
 			       c->job.id, what, sha.p, c->cas_dir);
 	return ret < 0 ? -1 : 0;
 }

@@ -46,7 +46,8 @@ void policy_stock(const struct policy_view *v, struct policy_verdict *out)
 		(void)snprintf(out->note, sizeof(out->note), "again: retry %d of %d", t->tries + 1,
 			       v->retries);
 	} else if (v->retries > 0) {
-		(void)snprintf(out->note, sizeof(out->note), "given up: all retries (%d) are used up",
+		(void)snprintf(out->note, sizeof(out->note),
+			       "given up: all retries (%d) are used up",
 			       v->retries);
 	} else {
 		(void)snprintf(out->note, sizeof(out->note),

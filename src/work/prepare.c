@@ -196,7 +196,8 @@ int results_prepare_keep(struct results *r, const struct results *old, int64_t o
 		goto out;
 	if (rewrite(&text, old->dir, old_n, r->dir, n, &fresh, err) < 0)
 		goto out;
-	if (file_write(t.dfd, "result.json", fresh.p, fresh.n, results_file_mode(r), false, err) < 0)
+	if (file_write(t.dfd, "result.json", fresh.p, fresh.n, results_file_mode(r), false,
+		       err) < 0)
 		goto out;
 	hash_mem(fresh.p, fresh.n, sha256);
 	*bytes = (int64_t)fresh.n;

@@ -27,7 +27,7 @@ struct stage_input {
 };
 
 struct stage_file {
-	const char *src, *dst; /* relative to the work directory and to the results; often the same */
+	const char *src, *dst; /* below the work directory, below the results; often the same */
 	int64_t bytes;
 	char sha256[65];
 };
@@ -51,7 +51,7 @@ struct stage {
 	const struct stage_input *inputs; /* sorted by dst */
 	size_t n_inputs;
 	bool link_inputs;
-	bool keep_work;                   /* outputs are copied: the work directory stays as it is */
+	bool keep_work;                   /* outputs are copied, the directory stays as it is */
 	int64_t disk_limit;               /* bytes; 0: none */
 	/* out */
 	struct arena arena;               /* holds the texts */

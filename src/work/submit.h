@@ -88,8 +88,8 @@ enum submit_event {
 	SUBMIT_EV_INPUTS,     /* n files of `bytes` will be looked at */
 	SUBMIT_EV_WARNING,    /* text */
 	SUBMIT_EV_DIRECTORY,  /* many files: text is the SPEC, n files of `bytes` */
-	SUBMIT_EV_PRESENT,    /* input already in the CAS: text is the file, n 1, bytes; of more than
-			       * 20 files: n files, text is the last or "" */
+	SUBMIT_EV_PRESENT,    /* input already in the CAS: text is the file, n 1, bytes; of more
+			       * than 20 files: n files, text is the last or "" */
 	SUBMIT_EV_UPLOADED,   /* the same */
 	SUBMIT_EV_MISSING,    /* dry run: would be uploaded; the same */
 	SUBMIT_EV_SUBMITTING, /* text is the id */

@@ -26,7 +26,8 @@ int submission_taken(const char *id, struct err *err)
 int submission_held(const char *id, struct err *err)
 {
 	return err_set(err, ERR_CONFLICT,
-		       "job \"%s\" has running tasks: wait for it, or kubeque kill %s first", id, id);
+		       "job \"%s\" has running tasks: wait for it, or kubeque kill %s first", id,
+		       id);
 }
 
 int submission_look_up_id(struct submission *s, struct err *err)

@@ -55,8 +55,8 @@ static int too_big(const struct plan *p, const struct row *row, const char *what
 
 	if (column.n)
 		return err_set(err, ERR_USAGE,
-			       "task %lld: %s has %zu bytes, more than %zu (column \"%s\"): pass it "
-			       "in an input file instead (-u)",
+			       "task %lld: %s has %zu bytes, more than %zu (column \"%s\"): pass "
+			       "it in an input file instead (-u)",
 			       (long long)row->number, what, n, most, column.p);
 	return err_set(err, ERR_USAGE,
 		       "task %lld: %s has %zu bytes, more than %zu: pass it in an input file "

@@ -70,7 +70,8 @@ static void test_put_get(struct store *s)
 	is_int(store_put(s, "f", &src, &err), 1, "put of a descriptor");
 	ok(holds(s, "f", "from a file"), "stores its bytes");
 	src.size = 5;
-	is_int(store_put(s, "short", &src, &err), -1, "a file of another size than said is refused");
+	is_int(store_put(s, "short", &src, &err), -1,
+	       "a file of another size than said is refused");
 	is_int(err.code, ERR_CONFLICT, "as a conflict");
 	err = (struct err)ERR_INIT;
 	is_int(store_stat(s, "short", &st, &err), 0, "and nothing appears under its key");
@@ -95,9 +96,11 @@ static void test_put_get(struct store *s)
 	   "with content and mode");
 	is_int(out.st_nlink, 1, "a file of its own");
 	close(dst);
-	is_int(store_get_file(s, "f", rootfd, "out", 0600, &err), -1, "never over one that is there");
+	is_int(store_get_file(s, "f", rootfd, "out", 0600, &err), -1,
+	       "never over one that is there");
 	err = (struct err)ERR_INIT;
-	is_int(store_get_file(s, "nope", rootfd, "out2", 0600, &err), 0, "get_file of a missing key");
+	is_int(store_get_file(s, "nope", rootfd, "out2", 0600, &err), 0,
+	       "get_file of a missing key");
 	ok(faccessat(rootfd, "out2", F_OK, 0) < 0, "makes nothing");
 	unlinkat(rootfd, "out", 0);
 	close(fd);
@@ -106,7 +109,8 @@ static void test_put_get(struct store *s)
 
 static void test_keys(struct store *s)
 {
-	static const char *const bad[] = { "", "/a", "../a", "a/../b", "a//b", "./a", "a/", ".tmp/x",
+	static const char *const bad[] = { "", "/a", "../a", "a/../b", "a//b", "./a", "a/",
+					   ".tmp/x",
 					   ".lock", "a\xff" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)

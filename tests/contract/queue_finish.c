@@ -98,7 +98,8 @@ static void one_task_twice(void)
 	(void)claim(&f, "A", 1, new);
 	o[0] = outcome_of("A", new, 3);
 	o[1] = outcome_of("A", old, 3);
-	is_int(queue_finish(f.q, "A", o, 2, -1, 1, &f.err), 0, "a batch with two attempts of a task");
+	is_int(queue_finish(f.q, "A", o, 2, -1, 1, &f.err), 0,
+	       "a batch with two attempts of a task");
 	ok(o[0].answer && !o[1].answer, "accepts the one that counts, it alone");
 	v[0] = verdict_of(new, TASK_EV_RETRY);
 	v[0].v = o[0].v;

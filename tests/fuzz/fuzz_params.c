@@ -24,7 +24,8 @@ static ssize_t read_source(void *ctx, void *p, size_t n, struct err *err)
 }
 
 /* Everything as CSV; false if it was refused. */
-static bool as_csv(enum params_format format, const uint8_t *p, size_t n, size_t step, struct buf *out)
+static bool as_csv(enum params_format format, const uint8_t *p, size_t n, size_t step,
+		   struct buf *out)
 {
 	struct source s = { p, n, step };
 	struct params_options o = { .format = format, .name = "fuzz" };
@@ -53,7 +54,8 @@ static bool as_csv(enum params_format format, const uint8_t *p, size_t n, size_t
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const enum params_format formats[] = { PARAMS_CSV, PARAMS_TSV, PARAMS_JSONL, PARAMS_LINES };
+	static const enum params_format formats[] = { PARAMS_CSV, PARAMS_TSV, PARAMS_JSONL,
+						      PARAMS_LINES };
 	struct buf once = BUF_INIT, again = BUF_INIT;
 
 	if (size < 2)

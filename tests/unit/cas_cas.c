@@ -59,7 +59,8 @@ static void test_put_get(struct cas *c)
 	       "under their sha256");
 	is_int(cas_put_bytes(c, "hello\n", 6, again, &err), 0, "once");
 	file_write(rootfd, "f", "hello\n", 6, 0600, false, &err);
-	is_int(cas_put_file(c, "f", again, &size, &err), 0, "a file with the same content was there");
+	is_int(cas_put_file(c, "f", again, &size, &err), 0,
+	       "a file with the same content was there");
 	is_str(again, hex, "and has the same name");
 	is_int(cas_put_file(c, "nope", again, &size, &err), -1, "a missing file is an error");
 	err = (struct err)ERR_INIT;
@@ -79,7 +80,8 @@ static void test_put_get(struct cas *c)
 	err = (struct err)ERR_INIT;
 	is_int(cas_put_bytes(c, "hello\n", 6, hex, &err), 1, "which it is");
 	damage(hex, "hullo\n");
-	is_int(cas_get_file(c, hex, rootfd, "laid", 0400, true, &err), -1, "a file is verified, too");
+	is_int(cas_get_file(c, hex, rootfd, "laid", 0400, true, &err), -1,
+	       "a file is verified, too");
 	ok(faccessat(rootfd, "laid", F_OK, 0) < 0, "and nothing bad is left");
 	err = (struct err)ERR_INIT;
 	/* What a power cut may leave of an object. */
@@ -182,7 +184,8 @@ static void test_gc(struct cas *c)
 	is_int(g.bytes, 3, "and its bytes");
 	is_int(cas_peek(c, old, &err), 0, "what nobody refers to goes");
 	is_int(cas_peek(c, used, &err), 1, "what a job refers to stays");
-	is_int(cas_peek(c, young, &err), 1, "so does what is young, whatever AGE says below an hour");
+	is_int(cas_peek(c, young, &err), 1,
+	       "so does what is young, whatever AGE says below an hour");
 	is_int(cas_peek(c, pinned, &err), 1, "and what a young pin names");
 	snprintf(key, sizeof(key), ".pins/%s", pin);
 	age(key, 2);
@@ -236,7 +239,8 @@ static void test_materialize(struct cas *c)
 	err = (struct err)ERR_INIT;
 	damage(hex, "cut");
 	f = (struct materialize_file){ "e", hex, 5, 0644, 0 };
-	is_int(materialize_file(&m, &f, &err), MATERIALIZE_MISSING, "one cut short counts as missing");
+	is_int(materialize_file(&m, &f, &err), MATERIALIZE_MISSING,
+	       "one cut short counts as missing");
 	is_int(cas_peek(c, hex, &err), 0, "and is removed");
 	err = (struct err)ERR_INIT;
 	is_int(materialize_dir(&m, "x/y", &err), MATERIALIZE_OK, "a directory for --cd");

@@ -32,7 +32,8 @@ int main(void)
 	d = hash_cache_dir(c, "/a");
 	ok(!hash_dir_get(d, "f", &s, got), "an empty cache knows nothing");
 	hash_dir_set(d, "f", &s, 101 * SECOND, sum);
-	ok(hash_dir_get(d, "f", &s, got) && memcmp(got, sum, sizeof(sum)) == 0, "what was set is known");
+	ok(hash_dir_get(d, "f", &s, got) && memcmp(got, sum, sizeof(sum)) == 0,
+	   "what was set is known");
 	hash_dir_set(d, "racy", &s, 100 * SECOND + 1000, sum);
 	ok(!hash_dir_get(d, "racy", &s, got), "not when the file was too young when it was read");
 	t = s;
@@ -48,7 +49,8 @@ int main(void)
 
 	c = hash_cache_open(path);
 	d = hash_cache_dir(c, "/a");
-	ok(hash_dir_get(d, "f", &s, got) && memcmp(got, sum, sizeof(sum)) == 0, "it is kept in a file");
+	ok(hash_dir_get(d, "f", &s, got) && memcmp(got, sum, sizeof(sum)) == 0,
+	   "it is kept in a file");
 	ok(!hash_dir_get(d, "racy", &s, got), "with the time of reading");
 	ok(!hash_dir_get(d, "g", &s, got), "another name is not known");
 	t = s;

@@ -91,7 +91,8 @@ static void test_places(void)
 	is_str(landed("d"), "d/.hidden d/sub/y.txt d/x.txt", "a directory, hidden files too");
 	is_str(landed("d/"), "d/.hidden d/sub/y.txt d/x.txt", "with a slash as well");
 	is_str(landed("d:z"), "z/.hidden z/sub/y.txt z/x.txt", "dir:dst puts the files under dst");
-	is_str(landed("d:z/"), "z/d/.hidden z/d/sub/y.txt z/d/x.txt", "dir:dst/ under its base name");
+	is_str(landed("d:z/"), "z/d/.hidden z/d/sub/y.txt z/d/x.txt",
+	       "dir:dst/ under its base name");
 	is_str(landed("odd:name"), "odd:name", "a name with a colon that is there is that file");
 	is_str(landed("./@at"), "@at", "./@name is a file");
 	is_str(landed("data/*.csv"), "data/1.csv data/2.csv", "a pattern");
@@ -150,7 +151,8 @@ static void test_refusals(void)
 	unlink("s/bad\xff");
 	is_str(landed("s"), "s/f", "and without them it is taken");
 	link_to("../d", "s/link");
-	is_str(landed("s"), "s/f s/link/.hidden s/link/sub/y.txt s/link/x.txt", "links are followed");
+	is_str(landed("s"), "s/f s/link/.hidden s/link/sub/y.txt s/link/x.txt",
+	       "links are followed");
 	make("l1", "@l2\n");
 	make("l2", "\n@l1\n");
 	refused("l2, line 2: the list l1 includes itself", "@l1");
@@ -227,7 +229,8 @@ static const char *store(struct cas *cas, const char *cache_path, bool dry, stru
 
 	buf_clear(&t->names);
 	t->present = t->uploaded = t->missing = 0;
-	s = (struct inputs_store){ .cas = cas, .cache = cache, .dry_run = dry, .fn = tell, .ctx = t };
+	s = (struct inputs_store){ .cas = cas, .cache = cache, .dry_run = dry, .fn = tell,
+				   .ctx = t };
 	if (inputs_add(in, "d", NULL, &err) < 0 || inputs_add(in, "a.txt", NULL, &err) < 0 ||
 	    inputs_check(in, &err) < 0 || inputs_store(in, &s, &err) < 0)
 		printf("# %s\n", err.text);
@@ -301,7 +304,8 @@ static void test_late(void)
 	s.stop = NULL;
 	make("a.txt", "longer than before");
 	is_int(inputs_store(in, &s, &err), -1, "a file that changed after it was looked at");
-	ok(err.code == ERR_USAGE && strstr(err.text, "a.txt changed"), "is refused with a sentence");
+	ok(err.code == ERR_USAGE && strstr(err.text, "a.txt changed"),
+	   "is refused with a sentence");
 	err = (struct err)ERR_INIT;
 	unlink("a.txt");
 	is_int(inputs_store(in, &s, &err), -1, "one that is gone");

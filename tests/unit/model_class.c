@@ -25,8 +25,10 @@ static void json_is(const struct resources *r, const char *want, const char *nam
 
 static void test_parse(void)
 {
-	static const char *const bad[] = { "", "cpu", "cpu=", "=1", "cpu=1,", "cpu=1,cpu=2", "memory=5Q",
-					   "cpu=-1", "cpu=x", "gpu=0.5", "a b=1", "cpu=1;memory=2", "9x=1",
+	static const char *const bad[] = { "", "cpu", "cpu=", "=1", "cpu=1,", "cpu=1,cpu=2",
+					   "memory=5Q",
+					   "cpu=-1", "cpu=x", "gpu=0.5", "a b=1", "cpu=1;memory=2",
+					   "9x=1",
 					   "x=1,y=2,x=3", "memory=-1" };
 	struct resources r = of("cpu=0.5,memory=2G,licence=1,alpha=0.25,gpu=2,disk=1Gi");
 	unsigned given = 0;
@@ -45,16 +47,20 @@ static void test_parse(void)
 	again = (struct resources){ .cpu = 7 };
 	ok(resources_parse_json(b.p, &again, &given, &err) == 0 && resources_equal(&r, &again),
 	   "so does the JSON");
-	is_int(given, RESOURCE_CPU | RESOURCE_MEMORY | RESOURCE_GPU | RESOURCE_DISK, "what was given");
+	is_int(given, RESOURCE_CPU | RESOURCE_MEMORY | RESOURCE_GPU | RESOURCE_DISK,
+	       "what was given");
 	ok(resources_parse("licence=0,memory=1K", &r, NULL, &err) == 0 && r.cpu == 500 &&
 	   r.memory == 1000 && resources_named(&r, "licence") == 0, "laid over, the rest stays");
 	ok(resources_parse_json("{\"memory\":\"1.5G\",\"cpu\":1.25}", &r, NULL, &err) == 0 &&
 	   r.memory == 1500000000 && r.cpu == 1250, "JSON takes texts and fractions");
-	ok(resources_parse_json("{\"cpu\":true}", &r, NULL, &err) < 0, "but no booleans: %s", err.text);
-	ok(resources_parse_json("[]", &r, NULL, &err) < 0 && resources_parse_json("{", &r, NULL, &err) < 0,
+	ok(resources_parse_json("{\"cpu\":true}", &r, NULL, &err) < 0, "but no booleans: %s",
+	   err.text);
+	ok(resources_parse_json("[]", &r, NULL, &err) < 0 &&
+	   resources_parse_json("{", &r, NULL, &err) < 0,
 	   "and no lists or broken texts");
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		ok(resources_parse(bad[i], &r, NULL, &err) < 0 && err.code == ERR_USAGE, "\"%s\": %s",
+		ok(resources_parse(bad[i], &r, NULL, &err) < 0 && err.code == ERR_USAGE,
+		   "\"%s\": %s",
 		   bad[i], err.text);
 	buf_release(&b);
 }
@@ -114,13 +120,16 @@ static void test_classes(void)
 	struct class c, d;
 	struct err err = ERR_INIT;
 	struct buf b = BUF_INIT;
-	static const char *const bad[] = { "[]", "{\"x\":1}", "{\"image\":1}", "{\"timeout_ms\":-1}",
-					   "{\"limits\":[\"gpu\"]}", "{\"limits\":{}}", "{\"retries\":\"1\"}",
+	static const char *const bad[] = { "[]", "{\"x\":1}", "{\"image\":1}",
+					   "{\"timeout_ms\":-1}",
+					   "{\"limits\":[\"gpu\"]}", "{\"limits\":{}}",
+					   "{\"retries\":\"1\"}",
 					   "{\"image\":\"a\",\"image\":\"b\"}", "nonsense" };
 
 	class_init(&c);
 	class_add_json(&b, &c);
-	is_str(b.p, "{\"resources\":{\"cpu\":1,\"memory\":0},\"image\":\"none\"}", "the default class");
+	is_str(b.p, "{\"resources\":{\"cpu\":1,\"memory\":0},\"image\":\"none\"}",
+	       "the default class");
 	ok(class_parse_json(b.p, &d, &err) == 0 && class_equal(&c, &d), "reads back");
 	c.r = of("cpu=2,memory=1G,z=1,a=2");
 	c.limits = RESOURCE_MEMORY | RESOURCE_DISK;

@@ -39,7 +39,8 @@ static void command(struct buf *b, int depth);
 
 static void literal(struct buf *b)
 {
-	static const char *const text[] = { "a", "b c", "#", "\\\\", "\\\"", "%", "=", "1", "\xc3\xa9", "" };
+	static const char *const text[] = { "a", "b c", "#", "\\\\", "\\\"", "%", "=", "1",
+					    "\xc3\xa9", "" };
 
 	hole(b);
 	buf_adds(b, PICK(text));
@@ -72,7 +73,8 @@ static void word(struct buf *b, int depth)
 	case 1: hole(b); buf_adds(b, "\\;"); break;
 	case 2: buf_adds(b, "'"); literal(b); buf_adds(b, "'"); break;
 	case 3: buf_adds(b, "$X"); hole(b); break;
-	case 4: buf_adds(b, "$'a"); hole(b); buf_adds(b, rnd(2) ? "\\'" : ""); buf_adds(b, "'"); break;
+	case 4: buf_adds(b, "$'a"); hole(b); buf_adds(b, rnd(2) ? "\\'" : ""); buf_adds(b,
+											"'"); break;
 	case 5: hole(b); hole(b); break;
 	case 6: case 7: in_double(b, depth); break;
 	case 8: buf_adds(b, "$("); command(b, depth - 1); buf_adds(b, ")"); break;
@@ -94,8 +96,10 @@ static void simple(struct buf *b, int depth)
 
 static void heredoc(struct buf *b)
 {
-	static const char *const begin[] = { "cat <<E", "cat <<'E'", "cat <<-E", "cat << \"E\"", "cat <<\\E" };
-	static const char *const body[] = { "x\n", "$(echo y)\n", "`\n", "'\n", "\"\n", "E \n", "\\\n", "$(\n" };
+	static const char *const begin[] = { "cat <<E", "cat <<'E'", "cat <<-E", "cat << \"E\"",
+					     "cat <<\\E" };
+	static const char *const body[] = { "x\n", "$(echo y)\n", "`\n", "'\n", "\"\n", "E \n",
+					    "\\\n", "$(\n" };
 
 	buf_adds(b, PICK(begin));
 	hole(b);
@@ -124,7 +128,8 @@ static void command(struct buf *b, int depth)
 		break;
 	case 5: buf_adds(b, "("); command(b, depth - 1); buf_adds(b, ")"); break;
 	case 6: buf_adds(b, "{ "); command(b, depth - 1); buf_adds(b, "; }"); break;
-	case 7: buf_adds(b, "X="); word(b, depth - 1); buf_adds(b, "; "); command(b, depth - 1); break;
+	case 7: buf_adds(b, "X="); word(b, depth - 1); buf_adds(b, "; "); command(b,
+										  depth - 1); break;
 	case 8: command(b, depth - 1); buf_adds(b, " | "); simple(b, depth - 1); break;
 	case 9: simple(b, depth - 1); buf_adds(b, " && "); command(b, depth - 1); break;
 	case 10: command(b, depth - 1); buf_adds(b, "\n"); command(b, depth - 1); break;
@@ -151,7 +156,8 @@ static void damage(struct buf *b)
 static void run(const char *shell, const char *line)
 {
 	extern char **environ;
-	char *argv[] = { (char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", (char *)(uintptr_t)line, NULL };
+	char *argv[] = { (char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", (char *)(uintptr_t)line,
+			 NULL };
 	posix_spawn_file_actions_t fa;
 	pid_t pid;
 	int status;
@@ -169,8 +175,10 @@ int main(void)
 {
 	static const char *const payloads[] = {
 		"';>GOT;'", "\";>GOT;\"", "$(>GOT)", "`>GOT`", "\n>GOT\n", ")\n>GOT\n(", "';>GOT #",
-		"\";>GOT #", "\nE\n>GOT\n", "a;>GOT;b", "}\n>GOT\n", "\\';>GOT;'", "\\\";>GOT;\"", "'\n>GOT\n'",
-		"esac\n>GOT", "))\n>GOT\n", ";;*)>GOT;;esac", "a[$(>GOT)]", "\"'`)}>GOT", "|>GOT", "#'\n>GOT\n'",
+		"\";>GOT #", "\nE\n>GOT\n", "a;>GOT;b", "}\n>GOT\n", "\\';>GOT;'", "\\\";>GOT;\"",
+		"'\n>GOT\n'",
+		"esac\n>GOT", "))\n>GOT\n", ";;*)>GOT;;esac", "a[$(>GOT)]", "\"'`)}>GOT", "|>GOT",
+		"#'\n>GOT\n'",
 	};
 	static const char *const shells[] = { "/bin/sh", "/bin/bash", "/bin/busybox", "/bin/ksh" };
 	const struct str name = { "v", 1 };

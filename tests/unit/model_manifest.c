@@ -12,9 +12,11 @@ static void test_task(void)
 	struct str argv[] = { STR("prog"), STR("a \"b\"\n"), STR("\xc3\xa9") };
 	struct pair parameters[] = { { STR("x"), STR("0.1") }, { STR("we\"ird"), STR("") } };
 	struct pair env[] = { { STR("A"), STR("b=c") } };
-	struct input in[] = { { STR("a/b"), { sha, 64 }, { NULL, 0 }, 7, 1505468988062000000, 0755 },
+	struct input in[] = { { STR("a/b"), { sha, 64 }, { NULL, 0 }, 7, 1505468988062000000,
+				0755 },
 			      { STR("k"), { NULL, 0 }, STR("gs://b/k"), 9, -1, 0644 } };
-	struct task_spec t = { .argv = { argv, 3 }, .parameters = { parameters, 2 }, .inputs = { in, 2 },
+	struct task_spec t = { .argv = { argv, 3 }, .parameters = { parameters, 2 },
+			       .inputs = { in, 2 },
 			       .env = { env, 1 }, .cd = STR("s") }, u;
 	struct arena a = ARENA_INIT;
 	struct buf b = BUF_INIT, c = BUF_INIT;
@@ -22,16 +24,19 @@ static void test_task(void)
 	struct str line;
 
 	manifest_add_task(&b, &t);
-	ok(manifest_parse_task(&a, buf_str(&b), &u, &err) == 0, "a full task reads back: %s", err.text);
+	ok(manifest_parse_task(&a, buf_str(&b), &u, &err) == 0, "a full task reads back: %s",
+	   err.text);
 	manifest_add_task(&c, &u);
 	is_str(c.p, b.p, "and is written the same");
 	ok(u.argv.n == 3 && str_eq(u.argv.p[1], "a \"b\"\n") && u.inputs.p[0].mode == 0755 &&
 	   u.inputs.p[0].mtime_ns == 1505468988062000000 && str_eq(u.cd, "s"), "with its values");
-	ok(pairs_find(&u.parameters, "x") && !pairs_find(&u.parameters, "y"), "parameters are found");
+	ok(pairs_find(&u.parameters, "x") && !pairs_find(&u.parameters, "y"),
+	   "parameters are found");
 	buf_clear(&b);
 	t = (struct task_spec){ .shell = true, .command = STR("echo hi | wc") };
 	manifest_add_task(&b, &t);
-	t = (struct task_spec){ .one_word = true, .argv = { (struct str[]){ STR("/bin/true") }, 1 } };
+	t = (struct task_spec){ .one_word = true,
+				.argv = { (struct str[]){ STR("/bin/true") }, 1 } };
 	manifest_add_task(&b, &t);
 	is_str(b.p, "{\"command\":\"echo hi | wc\"}\n{\"command\":[\"/bin/true\"],\"shell\":false}\n",
 	       "small tasks are small");
@@ -53,7 +58,8 @@ static void test_task(void)
 static void test_damage(void)
 {
 	static const char *const bad[] = {
-		"", "{}", "[]", "{\"command\":", "{\"command\":1}", "{\"command\":\"\"}", "{\"command\":[]}",
+		"", "{}", "[]", "{\"command\":", "{\"command\":1}", "{\"command\":\"\"}",
+		"{\"command\":[]}",
 		"{\"command\":[\"\"]}", "{\"command\":[1]}", "{\"command\":\"x\",\"what\":1}",
 		"{\"command\":\"x\",\"cd\":\"../x\"}", "{\"command\":\"x\",\"env\":{\"A=B\":\"\"}}",
 		"{\"command\":\"x\",\"parameters\":{\"a\":1}}",
@@ -70,14 +76,16 @@ static void test_damage(void)
 	struct task_spec t;
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		ok(manifest_parse_task(&a, str_of(bad[i]), &t, &err) < 0 && err.code == ERR_IO, "%s: %s",
+		ok(manifest_parse_task(&a, str_of(bad[i]), &t, &err) < 0 && err.code == ERR_IO,
+		   "%s: %s",
 		   bad[i], err.text);
 	arena_release(&a);
 }
 
 static void test_root(void)
 {
-	struct str glob[] = { STR("**/*.png") }, command[] = { STR("render {x}") }, chunk[] = { { sha, 64 } };
+	struct str glob[] = { STR("**/*.png") }, command[] = { STR("render {x}") },
+		   chunk[] = { { sha, 64 } };
 	struct str columns[] = { STR("x"), STR("y z") };
 	struct root r = { .n = 1000, .columns = { columns, 2 }, .chunk_size = MANIFEST_CHUNK,
 			  .chunks = { chunk, 1 }, .inputs = { sha, 64 } }, s;
@@ -108,7 +116,8 @@ static void test_root(void)
 	manifest_add_root(&b, &r);
 	ok(manifest_parse_root(&a, buf_str(&b), &s, &err) < 0 && err.code == ERR_IO,
 	   "too few chunks: %s", err.text);
-	ok(manifest_parse_root(&a, STR("{\"schema\":2}"), &s, &err) < 0, "another schema: %s", err.text);
+	ok(manifest_parse_root(&a, STR("{\"schema\":2}"), &s, &err) < 0, "another schema: %s",
+	   err.text);
 	buf_release(&b);
 	buf_release(&c);
 	arena_release(&a);
@@ -144,7 +153,8 @@ static void test_sizes(void)
 	struct task_spec t = { .shell = true, .command = buf_str(&big), .parameters = { p, 2 } };
 	struct str words[20];
 
-	is_int(task_spec_check_size(&t, NULL, 7, 0, &err), 0, "a line of 131,071 bytes is possible");
+	is_int(task_spec_check_size(&t, NULL, 7, 0, &err), 0,
+	       "a line of 131,071 bytes is possible");
 	buf_addch(&big, 'x');
 	t.command = p[1].value = buf_str(&big);
 	ok(task_spec_check_size(&t, NULL, 7, 0, &err) < 0 && strstr(err.text, "task 7") &&
@@ -159,7 +169,8 @@ static void test_sizes(void)
 	p[0].name = STR("A");
 	p[0].value = buf_str(&big);
 	t = (struct task_spec){ .argv = { words, 1 }, .env = { p, 1 } };
-	ok(task_spec_check_size(&t, NULL, 1, 0, &err) < 0 && strstr(err.text, "variable A"), "%s", err.text);
+	ok(task_spec_check_size(&t, NULL, 1, 0, &err) < 0 && strstr(err.text, "variable A"), "%s",
+	   err.text);
 	buf_release(&big);
 }
 
@@ -179,21 +190,26 @@ static void test_jobfile(void)
 
 	if (!ok(r == 0, "a job file is read: %s", err.text))
 		return;
-	ok(j.n == 2 && j.common.timeout_ms == 90000 && j.common.retries == 2 && str_eq(j.common.cd, "w") &&
+	ok(j.n == 2 && j.common.timeout_ms == 90000 && j.common.retries == 2 &&
+	   str_eq(j.common.cd, "w") &&
 	   j.common.resources.cpu == 2000 && j.common.limits == RESOURCE_MEMORY, "the common part");
-	ok(j.downloads.n == 1 && str_eq(j.downloads.p[0].url, "gs://b/k") && !j.downloads.p[0].dst.p,
+	ok(j.downloads.n == 1 && str_eq(j.downloads.p[0].url, "gs://b/k") &&
+	   !j.downloads.p[0].dst.p,
 	   "common downloads");
 	is_int(j.columns.n, 6, "columns in order of first appearance");
 	ok(str_eq(j.columns.p[0], "x") && str_eq(j.columns.p[5], "y"), "x first, y last");
-	ok(j.tasks[0].task.shell && str_eq(j.tasks[0].task.command, "echo {x}") && !j.tasks[0].has_class,
+	ok(j.tasks[0].task.shell && str_eq(j.tasks[0].task.command, "echo {x}") &&
+	   !j.tasks[0].has_class,
 	   "a text is a shell line, as it is");
 	is_str(j.tasks[0].task.parameters.p[0].value.p, "1.5", "a number as text");
 	is_str(j.tasks[0].task.parameters.p[2].value.p, "true", "true as text");
 	is_str(j.tasks[0].task.parameters.p[3].value.p, "", "null is empty");
 	is_str(j.tasks[0].task.parameters.p[4].value.p, "[1,2]", "a list is compact JSON");
-	ok(j.tasks[1].has_class && j.tasks[1].class.timeout_ms == 300000 && j.tasks[1].class.r.cpu == 2000,
+	ok(j.tasks[1].has_class && j.tasks[1].class.timeout_ms == 300000 &&
+	   j.tasks[1].class.r.cpu == 2000,
 	   "a task with another timeout has a class");
-	ok(str_eq(j.tasks[1].downloads.p[0].dst, "a/b") && j.tasks[1].downloads.p[0].executable == 1 &&
+	ok(str_eq(j.tasks[1].downloads.p[0].dst, "a/b") &&
+	   j.tasks[1].downloads.p[0].executable == 1 &&
 	   j.tasks[1].task.exclude.p && !j.tasks[1].task.results.p, "its downloads and uploads");
 	jobfile_release(&j);
 }
@@ -212,25 +228,35 @@ static void test_bad_jobfiles(void)
 		{ "{\"taks\":[]}", "taks: unknown key (did you mean \"tasks\"?)" },
 		{ "{\"tasks\":[{}]}", "tasks[0]: command is missing" },
 		{ "{\"tasks\":[1]}", "tasks[0]: an object is needed here, not a number" },
-		{ "{\"tasks\":[{\"comand\":\"x\"}]}", "tasks[0].comand: unknown key (did you mean \"command\"?)" },
+		{ "{\"tasks\":[{\"comand\":\"x\"}]}",
+		  "tasks[0].comand: unknown key (did you mean \"command\"?)" },
 		{ "{\"tasks\":[{\"command\":1}]}", "tasks[0].command: a text or a list of texts" },
 		{ "{\"tasks\":[{\"command\":\"\"}]}", "tasks[0].command: the command is empty" },
-		{ "{\"tasks\":[{\"command\":[\"a\",1]}]}", "tasks[0].command[1]: a text is needed" },
-		{ "{\"tasks\":[{\"command\":\"x\"},{\"command\":\"x\",\"downloads\":[{\"src\":\"a\",\"dst\":\"../x\"}]}]}",
+		{ "{\"tasks\":[{\"command\":[\"a\",1]}]}",
+		  "tasks[0].command[1]: a text is needed" },
+		{ "{\"tasks\":[{\"command\":\"x\"},{\"command\":\"x\",\"downloads\":"
+		  "[{\"src\":\"a\",\"dst\":\"../x\"}]}]}",
 		  "tasks[1].downloads[0].dst: destination \"../x\" leaves the work directory" },
 		{ "{\"tasks\":[{\"command\":\"x\",\"downloads\":[{\"dst\":\"x\"}]}]}",
 		  "tasks[0].downloads[0]: one of src and src_url" },
 		{ "{\"tasks\":[{\"command\":\"x\",\"downloads\":[{\"src\":\"a\",\"src_url\":\"gs://b/k\"}]}]}",
 		  "tasks[0].downloads[0]: one of src and src_url" },
-		{ "{\"tasks\":[{\"command\":\"x\",\"resources\":{\"memory\":\"5Q\"}}]}", "tasks[0].resources.memory: " },
+		{ "{\"tasks\":[{\"command\":\"x\",\"resources\":{\"memory\":\"5Q\"}}]}",
+		  "tasks[0].resources.memory: " },
 		{ "{\"tasks\":[{\"command\":\"x\",\"timeout\":-1}]}", "tasks[0].timeout: " },
-		{ "{\"tasks\":[{\"command\":\"x\",\"timeout\":true}]}", "tasks[0].timeout: seconds" },
-		{ "{\"tasks\":[{\"command\":\"x\",\"env\":{\"KQ_JOB\":\"x\"}}]}", "tasks[0].env.KQ_JOB: " },
+		{ "{\"tasks\":[{\"command\":\"x\",\"timeout\":true}]}",
+		  "tasks[0].timeout: seconds" },
+		{ "{\"tasks\":[{\"command\":\"x\",\"env\":{\"KQ_JOB\":\"x\"}}]}",
+		  "tasks[0].env.KQ_JOB: " },
 		{ "{\"tasks\":[{\"command\":\"x\",\"env\":{\"A\":1}}]}", "tasks[0].env.A: a text" },
-		{ "{\"tasks\":[{\"command\":\"x\",\"parameters\":{\"kq_x\":1}}]}", "tasks[0].parameters.kq_x: " },
-		{ "{\"common\":{\"retries\":1.5},\"tasks\":[{\"command\":\"x\"}]}", "common.retries: " },
-		{ "{\"common\":{\"working_dir\":\"/x\"},\"tasks\":[{\"command\":\"x\"}]}", "common.working_dir: " },
-		{ "{\"common\":{\"uploads\":{\"include\":[]}},\"tasks\":[]}", "common.uploads.include: unknown key" },
+		{ "{\"tasks\":[{\"command\":\"x\",\"parameters\":{\"kq_x\":1}}]}",
+		  "tasks[0].parameters.kq_x: " },
+		{ "{\"common\":{\"retries\":1.5},\"tasks\":[{\"command\":\"x\"}]}",
+		  "common.retries: " },
+		{ "{\"common\":{\"working_dir\":\"/x\"},\"tasks\":[{\"command\":\"x\"}]}",
+		  "common.working_dir: " },
+		{ "{\"common\":{\"uploads\":{\"include\":[]}},\"tasks\":[]}",
+		  "common.uploads.include: unknown key" },
 		{ "{\"tasks\":[],\"tasks\":[]}", "duplicate" },
 		{ "{\"tasks\":[{\"command\":\"a\\u0000b\"}]}", "not valid JSON" },
 	};
@@ -240,7 +266,8 @@ static void test_bad_jobfiles(void)
 		struct err err = ERR_INIT;
 		int r = jobfile_parse("j.json", str_of(bad[i].text), &j, &err);
 
-		if (!ok(r < 0 && err.code == ERR_USAGE && strstr(err.text, bad[i].part), "%s", bad[i].part))
+		if (!ok(r < 0 && err.code == ERR_USAGE && strstr(err.text, bad[i].part), "%s",
+			bad[i].part))
 			printf("#   %s\n", r < 0 ? err.text : "accepted");
 		jobfile_release(&j);
 	}

@@ -22,7 +22,8 @@ static ssize_t read_text(void *ctx, void *p, size_t n, struct err *err)
 }
 
 /* Reads everything: "a|b;1|2;" or the error. */
-static void dump(enum params_format format, const char *p, size_t n, const char *rows, struct buf *out)
+static void dump(enum params_format format, const char *p, size_t n, const char *rows,
+		 struct buf *out)
 {
 	struct text t = { p, n, 0, 3 };
 	struct err err = ERR_INIT;
@@ -108,17 +109,21 @@ static void test_csv(void)
 	CSV("a,b\n1,2\n3\n", "!f, line 3 (row 2): 1 field, but the header has 2", "a short row");
 	CSV("a,b\n\"1\n\",2\n3,4,5\n", "!f, line 4 (row 2): 3 fields, but the header has 2",
 	    "a long row behind an embedded newline");
-	CSV("a,b\n1,\"2\n3,4\n", "!f, line 2 (row 1): the quote that opens here is never closed", "unclosed");
-	CSV("a,b\n\"1\n2\",\"2\n", "!f, line 3 (row 1): the quote that opens here", "unclosed, second field");
+	CSV("a,b\n1,\"2\n3,4\n", "!f, line 2 (row 1): the quote that opens here is never closed",
+	    "unclosed");
+	CSV("a,b\n\"1\n2\",\"2\n", "!f, line 3 (row 1): the quote that opens here",
+	    "unclosed, second field");
 	CSV("a,\"b\n1,2\n", "!f, line 1: the quote", "unclosed in the header");
-	CSV("a,b\n\"1\"x,2\n", "!f, line 2 (row 1): text behind a closing quote", "text behind a quote");
+	CSV("a,b\n\"1\"x,2\n", "!f, line 2 (row 1): text behind a closing quote",
+	    "text behind a quote");
 	CSV("a,a\n1,2\n", "!f, line 1: columns 1 and 2 are both named \"a\"", "duplicate names");
 	CSV("a,,b\n1,2,3\n", "!f, line 1: column 2 has an empty name", "an empty name");
 	CSV("a,kq_x\n1,2\n", "!kq_x", "a name of ours");
 	CSV("a\n1\0\n", "!f, line 2 (row 1): a NUL byte", "a NUL byte");
 	CSV("a,b\n1,\"\0\"\n", "!NUL byte", "a NUL byte in quotes");
 	CSV("a\n1\n\xe9\n", "!f, line 3 (row 2): not UTF-8 (byte 0xE9)", "Latin-1");
-	CSV("a\n\"x\ny\xe9\"\n", "!f, line 3 (row 1): not UTF-8", "Latin-1 in the second line of a field");
+	CSV("a\n\"x\ny\xe9\"\n", "!f, line 3 (row 1): not UTF-8",
+	    "Latin-1 in the second line of a field");
 	CSV("\xff\xfe" "a\0\n\0", "!UTF-16", "UTF-16 with BOM");
 	CSV("a\0,\0b\0", "!UTF-16", "UTF-16 without BOM");
 	CSV("\xfe\xff\0a", "!UTF-16", "UTF-16 big endian");
@@ -137,16 +142,19 @@ static void test_others(void)
 	TSV("a\n\xe9\n", "!line 2 (row 1): not UTF-8", "Latin-1 TSV");
 	TSV("a\n", "!no rows", "TSV without rows");
 
-	JSONL("{\"a\":\"x\",\"b\":1}\n{\"b\":2,\"a\":\"y\"}\n", "a|b;x|1;y|2;", "columns of the first line");
+	JSONL("{\"a\":\"x\",\"b\":1}\n{\"b\":2,\"a\":\"y\"}\n", "a|b;x|1;y|2;",
+	      "columns of the first line");
 	JSONL("{\"a\":1.50}\n{\"a\":1e3}\n{\"a\":-0}\n{\"a\":12345678901234567890}\n",
 	      "a;1.50;1e3;-0;12345678901234567890;", "numbers keep their spelling");
 	JSONL("{\"a\": true , \"b\" :null,\"c\":[1, {\"x\" : \"a b\"}]}\n",
 	      "a|b|c;true||[1,{\"x\":\"a b\"}];", "true, null and a list");
-	JSONL("{\"a\":\"\\u00e9\\n\\\"\"}\n\n  \n", "a;\xc3\xa9\n\";", "escapes are decoded, blank lines skipped");
+	JSONL("{\"a\":\"\\u00e9\\n\\\"\"}\n\n  \n", "a;\xc3\xa9\n\";",
+	      "escapes are decoded, blank lines skipped");
 	JSONL("{\"\\u0061\":\"{}[],:\"}\n{\"a\":{}}\n", "a;{}[],:;{};", "brackets inside texts");
 	JSONL("{\"a\":[],\"b\":{\"c\":[[]]}}\n", "a|b;[]|{\"c\":[[]]};", "nested empty lists");
 	JSONL("{\"a\":1}\n{\"b\":1}\n", "!\"b\" is not in the first line", "an unknown key");
-	JSONL("{\"a\":1,\"b\":2}\n{\"a\":1}\n", "!f, line 2 (row 2): the key \"b\" of the first line is missing",
+	JSONL("{\"a\":1,\"b\":2}\n{\"a\":1}\n",
+	      "!f, line 2 (row 2): the key \"b\" of the first line is missing",
 	      "a missing key");
 	JSONL("{\"a\":1}\n{\"a\":1\n", "!f, line 2 (row 2): not valid JSON", "broken JSON");
 	JSONL("{\"a\":1,\"a\":2}\n", "!duplicate", "a duplicate key");
@@ -230,14 +238,16 @@ static void test_large(void)
 	buf_clear(&b);
 	buf_adds(&b, "n,text\r\n");
 	for (int i = 1; i <= 50000; i++)
-		buf_addf(&b, "%d,\"%.*s\"\"\"\r\n", i, i % 40, "abcdefghijklmnopqrstuvwxyz\n,0123456789,\n,");
+		buf_addf(&b, "%d,\"%.*s\"\"\"\r\n", i, i % 40,
+			 "abcdefghijklmnopqrstuvwxyz\n,0123456789,\n,");
 	t = (struct text){ b.p, b.n, 0, 4096 };
 	p = params_open(&o, read_text, &t, &err);
 	for (int i = 1; i <= 50000; i++) {
 		char want[80];
 		int got = p ? params_next(p, &row, &err) : -1;
 
-		snprintf(want, sizeof(want), "%.*s\"", i % 40, "abcdefghijklmnopqrstuvwxyz\n,0123456789,\n,");
+		snprintf(want, sizeof(want), "%.*s\"", i % 40,
+			 "abcdefghijklmnopqrstuvwxyz\n,0123456789,\n,");
 		bad += got != 1 || strtol(row[0].p, NULL, 10) != i || !str_eq(row[1], want);
 		if (got != 1)
 			break;
@@ -276,7 +286,8 @@ static void test_formats(void)
 	is_int(params_format_of("a.jsonl"), PARAMS_JSONL, ".jsonl");
 	is_int(params_format_of("a.ndjson"), PARAMS_JSONL, ".ndjson");
 	is_int(params_format_of("-"), PARAMS_CSV, "stdin");
-	ok(params_format_parse("tsv", &f) && f == PARAMS_TSV && !params_format_parse("xml", &f), "names");
+	ok(params_format_parse("tsv", &f) && f == PARAMS_TSV && !params_format_parse("xml", &f),
+	   "names");
 }
 
 int main(void)

@@ -78,7 +78,8 @@ int main(void)
 	destination(part, NULL);
 	part[255] = '\0';
 	destination(part, part);
-	ok(path_destination((struct str){ "a\0b", 3 }, &b, &err) < 0, "a NUL is refused: %s", err.text);
+	ok(path_destination((struct str){ "a\0b", 3 }, &b, &err) < 0, "a NUL is refused: %s",
+	   err.text);
 	ok(!path_is_destination(STR("a//b")) && !path_is_destination(STR("./a")) &&
 	   !path_is_destination(STR("a/")), "only the normal form is one");
 
@@ -129,7 +130,8 @@ int main(void)
 	path_join(&b, STR("a/"), STR("b"));
 	path_join(&b, STR("."), STR("c"));
 	is_str(b.p, "a/bc", "joining");
-	ok(str_eq(path_basename(STR("a/b//")), "b") && path_basename(STR("/")).n == 0, "base names");
+	ok(str_eq(path_basename(STR("a/b//")), "b") && path_basename(STR("/")).n == 0,
+	   "base names");
 	buf_clear(&b);
 	path_add_escaped(&b, STR("a\xff\n\xc3\xa9"));
 	is_str(b.p, "a\\xFF\\x0A\xc3\xa9", "bytes for messages");

@@ -26,7 +26,8 @@ int main(void)
 	is_int(fate(TASK_PENDING, 2, 0, 2), STAGE_DROP, "one that was taken away is dropped");
 	is_int(fate(TASK_KILLED, 2, 0, 2), STAGE_DROP, "so is one that was killed");
 	is_int(fate(TASK_FAILED, 2, 0, 2), STAGE_DROP, "and one that was lost for good");
-	is_int(fate(TASK_PENDING, 2, 0, 3), STAGE_LEAVE, "an attempt from the future is left alone");
+	is_int(fate(TASK_PENDING, 2, 0, 3), STAGE_LEAVE,
+	       "an attempt from the future is left alone");
 	is_int(stage_fate(NULL, 1), STAGE_DROP, "where there is no task, nothing counts");
 	return tap_done();
 }

@@ -9,16 +9,20 @@
 
 static void test_ids(void)
 {
-	static const char *const fine[] = { "a", "sample-job", "20170915-094948-1a2b", "a.b", "a.5x",
-					    "1", "x_y.z-1a", "LASTLY", "last", "a.5.b", "9", "a-5", "A." };
-	static const char *const bad[] = { "", "a/b", "LAST", "a.5", "a.3-7,9", "a.-", "a.,", "-a", "_a",
+	static const char *const fine[] = { "a", "sample-job", "20170915-094948-1a2b", "a.b",
+					    "a.5x",
+					    "1", "x_y.z-1a", "LASTLY", "last", "a.5.b", "9", "a-5",
+					    "A." };
+	static const char *const bad[] = { "", "a/b", "LAST", "a.5", "a.3-7,9", "a.-", "a.,", "-a",
+					   "_a",
 					   ".a", "a b", "\xc3\xa9", "a\n", "..", "a.1.2", "a*" };
 	char big[600];
 
 	for (size_t i = 0; i < ARRAY_SIZE(fine); i++)
 		ok(!job_id_fault(fine[i]), "\"%s\" is an id", fine[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		ok(job_id_fault(bad[i]) != NULL, "\"%s\" is none: %s", *bad[i] == 'a' && bad[i][1] == '\n'
+		ok(job_id_fault(bad[i]) != NULL, "\"%s\" is none: %s", *bad[i] == 'a' &&
+		   bad[i][1] == '\n'
 		   ? "a(newline)" : bad[i], job_id_fault(bad[i]));
 	memset(big, 'a', sizeof(big));
 	big[100] = '\0';

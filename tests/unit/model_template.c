@@ -86,7 +86,8 @@ static void test_braces(void)
 	refused("{alhpa}", TEMPLATE_TEXT, "did you mean {alpha}?");
 	refused("{Alpha}", TEMPLATE_TEXT, "did you mean {alpha}?");
 	refused("awk '{print}'", TEMPLATE_TEXT, "{{print}}");
-	ok(template_compile(&t, STR("{x} {{x}} ${x}"), TEMPLATE_TEXT, &none, &err) == 0 && t.constant,
+	ok(template_compile(&t, STR("{x} {{x}} ${x}"), TEMPLATE_TEXT, &none, &err) == 0 &&
+	   t.constant,
 	   "without parameters every text is constant");
 	template_expand(&t, NULL, &out);
 	is_str(out.p, "{x} {{x}} ${x}", "without parameters nothing is replaced");
@@ -118,7 +119,8 @@ static void test_places(void)
 		{ "echo \"`date`\" {x}", "echo \"`date`\" '1'" },
 		{ "echo # no\necho {x}", "echo # no\necho '1'" },
 		{ "cat <<E\nbody\nE\necho {x}", "cat <<E\nbody\nE\necho '1'" },
-		{ "cat <<-'E F'\n\tbody\n\tE F\necho {x}", "cat <<-'E F'\n\tbody\n\tE F\necho '1'" },
+		{ "cat <<-'E F'\n\tbody\n\tE F\necho {x}",
+		  "cat <<-'E F'\n\tbody\n\tE F\necho '1'" },
 		{ "cat <<E {x}\nb\nE\n", "cat <<E '1'\nb\nE\n" },
 		{ "case {x} in a) echo {x};; esac", "case '1' in a) echo '1';; esac" },
 		{ "echo \"a \\\n {x}\"", "echo \"a \\\n 1\"" },
@@ -177,7 +179,8 @@ static void test_places(void)
 static void run_sh(const char *line, struct buf *out)
 {
 	extern char **environ;
-	char *argv[] = { (char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", (char *)(uintptr_t)line, NULL };
+	char *argv[] = { (char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", (char *)(uintptr_t)line,
+			 NULL };
 	posix_spawn_file_actions_t fa;
 	int fd[2], status;
 	pid_t pid;
@@ -206,8 +209,10 @@ static void run_sh(const char *line, struct buf *out)
 static void random_value(struct buf *v)
 {
 	static const char *const atoms[] = {
-		"'", "\"", "\\", "$", "`", "$(touch x)", "${HOME}", "\n", " ", "*", "?", "[a]", ";", "&",
-		"|", "#", "~", "!", "(", ")", "<", ">", "<<E", "a", "\xc3\xa9", "{x}", "=", "%", "-n",
+		"'", "\"", "\\", "$", "`", "$(touch x)", "${HOME}", "\n", " ", "*", "?", "[a]", ";",
+		"&",
+		"|", "#", "~", "!", "(", ")", "<", ">", "<<E", "a", "\xc3\xa9", "{x}", "=", "%",
+		"-n",
 		"\t", "\\n", "$'", "\\\\",
 	};
 	uint64_t r = id_u64();
@@ -253,7 +258,8 @@ static void test_against_sh(void)
 				struct template t;
 				struct err err = ERR_INIT;
 
-				if (template_compile(&t, str_of(places[i]), TEMPLATE_SHELL, &one, &err) < 0) {
+				if (template_compile(&t, str_of(places[i]), TEMPLATE_SHELL, &one,
+						     &err) < 0) {
 					ok(0, "%s compiles: %s", places[i], err.text);
 					return;
 				}
@@ -282,8 +288,10 @@ static void test_plain(void)
 {
 	static const char *const plain[] = { "/bin/true", "true", "false", "echo", "printf", "test",
 					     "a/b.py", "x@1%,:+-_." };
-	static const char *const not[] = { "", "sleep 1", "a;b", "exit", "cd", "if", "while", ".", ":",
-					   "a=b", "~", "$x", "a\"b", "\xc3\xa9", "[", "ulimit", "!", "*",
+	static const char *const not[] = { "", "sleep 1", "a;b", "exit", "cd", "if", "while", ".",
+					   ":",
+					   "a=b", "~", "$x", "a\"b", "\xc3\xa9", "[", "ulimit", "!",
+					   "*",
 					   "kill", "wait", "exec" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
@@ -329,18 +337,22 @@ static void test_commands(void)
 	line_is("x{v}", "", true, "x");
 	line_is("'{v}'", "a", false, "'a'");
 	line_is("^^a", "", false, "^a");
-	ok(command_compile(&c, argv, 4, &columns, &err) == 0 && !c.shell && c.files, "argv with files");
-	ok(c.word[0].kind == WORD_FILE && c.word[1].kind == WORD_TEXT && c.word[3].kind == WORD_FILE,
+	ok(command_compile(&c, argv, 4, &columns, &err) == 0 && !c.shell && c.files,
+	   "argv with files");
+	ok(c.word[0].kind == WORD_FILE && c.word[1].kind == WORD_TEXT &&
+	   c.word[3].kind == WORD_FILE,
 	   "^ at the start is a file, ^^ is not");
 	template_expand(&c.word[0].t, row, &out);
 	template_expand(&c.word[1].t, row, &out);
 	is_str(out.p, "run.sh^x", "both lose one ^");
 	command_release(&c);
-	ok(command_compile(&c, lone, 1, &columns, &err) == 0 && !c.shell && c.n == 1, "one ^word is argv");
+	ok(command_compile(&c, lone, 1, &columns, &err) == 0 && !c.shell && c.n == 1,
+	   "one ^word is argv");
 	command_release(&c);
 	ok(command_compile(&c, bad, 2, &columns, &err) < 0, "a lone ^ is refused: %s", err.text);
 	ok(command_compile(&c, blank, 1, &columns, &err) < 0, "an empty command is refused");
-	ok(command_next_caret(STR("a ^b.py | c ^d"), &at, &name) && str_eq(name, "b.py"), "finds ^b.py");
+	ok(command_next_caret(STR("a ^b.py | c ^d"), &at, &name) && str_eq(name, "b.py"),
+	   "finds ^b.py");
 	ok(command_next_caret(STR("a ^b.py | c ^d"), &at, &name) && str_eq(name, "d"), "then ^d");
 	ok(!command_next_caret(STR("a ^b.py | c ^d"), &at, &name), "then none");
 	is_str(command_shell_like(shellish, 3), "|", "a lone | is noticed");

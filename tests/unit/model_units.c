@@ -12,7 +12,8 @@ static void test_memory(void)
 		int64_t want; /* -1: refused */
 	} table[] = {
 		{ "0", 0 }, { "4096", 4096 }, { "100M", 100000000 }, { "1.5G", 1500000000 },
-		{ "2Gi", 2147483648 }, { "1Ki", 1024 }, { "1K", 1000 }, { "1k", 1000 }, { "2GB", 2000000000 },
+		{ "2Gi", 2147483648 }, { "1Ki", 1024 }, { "1K", 1000 }, { "1k", 1000 },
+		{ "2GB", 2000000000 },
 		{ "1.5KiB", 1536 }, { "0.5", 0 }, { "3T", 3000000000000 }, { "2Ti", 2199023255552 },
 		{ "0.1G", 100000000 }, { ".5K", 500 },
 		{ "5Q", -1 }, { "", -1 }, { "M", -1 }, { "-1", -1 }, { "1 G", -1 }, { " 1", -1 },
@@ -26,7 +27,8 @@ static void test_memory(void)
 		int r = units_memory(table[i].text, &v, &err);
 
 		if (table[i].want < 0)
-			ok(r < 0 && err.code == ERR_USAGE, "memory \"%s\": %s", table[i].text, err.text);
+			ok(r < 0 && err.code == ERR_USAGE, "memory \"%s\": %s", table[i].text,
+			   err.text);
 		else
 			is_int(r < 0 ? -1 : v, table[i].want, "memory %s", table[i].text);
 	}
@@ -38,10 +40,13 @@ static void test_durations(void)
 		const char *text;
 		int64_t want;
 	} table[] = {
-		{ "90", 90000 }, { "90s", 90000 }, { "5m", 300000 }, { "2h", 7200000 }, { "1d", 86400000 },
-		{ "1h30m", 5400000 }, { "0", 0 }, { "0.5", 500 }, { "500ms", 500 }, { "1.5h", 5400000 },
+		{ "90", 90000 }, { "90s", 90000 }, { "5m", 300000 }, { "2h", 7200000 },
+		{ "1d", 86400000 },
+		{ "1h30m", 5400000 }, { "0", 0 }, { "0.5", 500 }, { "500ms", 500 },
+		{ "1.5h", 5400000 },
 		{ "1d2h3m4s5ms", 93784005 }, { "0s", 0 },
-		{ "-1", -1 }, { "", -1 }, { "1m1h", -1 }, { "1m1m", -1 }, { "1h30", -1 }, { "5x", -1 },
+		{ "-1", -1 }, { "", -1 }, { "1m1h", -1 }, { "1m1m", -1 }, { "1h30", -1 },
+		{ "5x", -1 },
 		{ "s", -1 }, { "1 h", -1 }, { "99999999999", -1 }, { "inf", -1 }, { "-0", -1 },
 	};
 
@@ -51,7 +56,8 @@ static void test_durations(void)
 		int r = units_duration(table[i].text, &v, &err);
 
 		if (table[i].want < 0)
-			ok(r < 0 && err.code == ERR_USAGE, "duration \"%s\": %s", table[i].text, err.text);
+			ok(r < 0 && err.code == ERR_USAGE, "duration \"%s\": %s", table[i].text,
+			   err.text);
 		else
 			is_int(r < 0 ? -1 : v, table[i].want, "duration %s", table[i].text);
 	}
@@ -110,7 +116,8 @@ static void test_formats(void)
 
 static void test_ranges(void)
 {
-	static const char *const bad[] = { "", ",", "1,", "0", "7-3", "-3", "a", "1 2", "1--2", "1-2-3",
+	static const char *const bad[] = { "", ",", "1,", "0", "7-3", "-3", "a", "1 2", "1--2",
+					   "1-2-3",
 					   "99999999999999999999" };
 	struct ranges r;
 	struct err err = ERR_INIT;
@@ -159,11 +166,15 @@ static void test_seq(void)
 		const char *text;
 		int64_t first, last, count;
 	} fine[] = {
-		{ "3", 1, 3, 3 }, { "5..7", 5, 7, 3 }, { "10..1", 10, 1, 10 }, { "1..10..3", 1, 10, 4 },
-		{ "10..1..3", 10, 1, 4 }, { "10..1..-3", 10, 1, 4 }, { "-2..2", -2, 2, 5 }, { "4..4", 4, 4, 1 },
-		{ "0..0", 0, 0, 1 }, { "1..100000000", 1, 100000000, 100000000 }, { "1..10..4", 1, 9, 3 },
+		{ "3", 1, 3, 3 }, { "5..7", 5, 7, 3 }, { "10..1", 10, 1, 10 },
+		{ "1..10..3", 1, 10, 4 },
+		{ "10..1..3", 10, 1, 4 }, { "10..1..-3", 10, 1, 4 }, { "-2..2", -2, 2, 5 },
+		{ "4..4", 4, 4, 1 },
+		{ "0..0", 0, 0, 1 }, { "1..100000000", 1, 100000000, 100000000 },
+		{ "1..10..4", 1, 9, 3 },
 	};
-	static const char *const bad[] = { "0", "-3", "1..5..0", "100000001", "1..100000001", "a", "", "1.5",
+	static const char *const bad[] = { "0", "-3", "1..5..0", "100000001", "1..100000001", "a",
+					   "", "1.5",
 					   "1..", "..5", "1..5..-1", "1..2..3..4", "1...5" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fine); i++) {
@@ -178,7 +189,8 @@ static void test_seq(void)
 		struct seq s;
 		struct err err = ERR_INIT;
 
-		ok(seq_parse(bad[i], &s, &err) < 0, "--seq \"%s\" is refused: %s", bad[i], err.text);
+		ok(seq_parse(bad[i], &s, &err) < 0, "--seq \"%s\" is refused: %s", bad[i],
+		   err.text);
 	}
 }
 

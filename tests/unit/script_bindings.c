@@ -75,7 +75,8 @@ static const char *const snippets[] = {
 	"assert(not kubeque.results.stdout(JOB, 1))",
 	"local b <close> = kubeque.watch(JOB.born) assert(b:wait(0) == 'timeout')",
 	"assert(#kubeque.nodes.list('local') == 0 and not kubeque.nodes.stop('nosuch'))",
-	"assert(kubeque.submit{rows = 'each', each = {'a', 'b'}, words = {'echo', '{item}'}, dry_run = true,\n"
+	"assert(kubeque.submit{rows = 'each', each = {'a', 'b'}, words = {'echo', '{item}'},"
+	" dry_run = true,\n"
 	"  default_image = 'none', cluster = 'local', event = function() end}.n == 2)",
 	"local r, m, c = kubeque.submit{rows = 'one', words = {'echo'}, push = {'/nosuch'}, dry_run = true,\n"
 	"  default_image = 'none', cluster = 'local'} assert(not r and c == 'usage', m)",

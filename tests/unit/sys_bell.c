@@ -234,7 +234,8 @@ static void test_signals(void)
 		_exit(fd >= 0 && signals_next(fd) == SIGTERM && signals_next(fd) == 0 ? 7 : 1);
 	}
 	waitpid(pid, &status, 0);
-	ok(WIFEXITED(status) && WEXITSTATUS(status) == 7, "a node reads its signals from a descriptor");
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 7,
+	   "a node reads its signals from a descriptor");
 }
 
 int main(void)

@@ -59,18 +59,22 @@ static void test_open(void)
 	struct stat st;
 	struct db *db;
 
-	ok(!open_db("a.db", false, false, 0) && err.code == ERR_NOT_FOUND, "a missing database is not found");
+	ok(!open_db("a.db", false, false, 0) && err.code == ERR_NOT_FOUND,
+	   "a missing database is not found");
 	ok(!open_db("no/a.db", true, false, 0) && err.code == ERR_NOT_FOUND, "nor its directory");
 	db = open_db("a.db", true, false, 0);
 	ok(db, "it can be made");
 	ok(fstatat(top, "a.db", &st, 0) == 0 && (st.st_mode & 0777) == 0600, "for us alone");
-	is_int(db_exec(db, "CREATE TABLE t(k INTEGER PRIMARY KEY, v TEXT)", &err), 0, "statements run");
+	is_int(db_exec(db, "CREATE TABLE t(k INTEGER PRIMARY KEY, v TEXT)", &err), 0,
+	       "statements run");
 	ok(fstatat(top, "a.db-wal", &st, 0) == 0 && (st.st_mode & 0777) == 0600, "in WAL mode");
 	db_close(db);
-	if (file_write(top, "bad.db", "this is no database, but long enough to look like one....", 57, 0600,
+	if (file_write(top, "bad.db", "this is no database, but long enough to look like one....",
+		       57, 0600,
 		       false, &err) < 0)
 		exit(1);
-	ok(!open_db("bad.db", false, false, 0) && err.code == ERR_CONFIG && strstr(err.text, "bad.db"),
+	ok(!open_db("bad.db", false, false, 0) && err.code == ERR_CONFIG &&
+	   strstr(err.text, "bad.db"),
 	   "a file that is none is refused by name");
 	db_close(NULL);
 }
@@ -81,18 +85,22 @@ static void test_statements(void)
 	sqlite3_stmt *st;
 	int64_t v = 0;
 
-	ok(db_begin(db, false, &err) == 0 && insert(db, 1, "one") == 0 && insert(db, 2, NULL) == 0 &&
-	   db_in_transaction(db) && db_commit(db, &err) == 0 && !db_in_transaction(db), "a transaction");
+	ok(db_begin(db, false, &err) == 0 && insert(db, 1, "one") == 0 &&
+	   insert(db, 2, NULL) == 0 &&
+	   db_in_transaction(db) && db_commit(db, &err) == 0 && !db_in_transaction(db),
+	   "a transaction");
 	is_int(count(db), 2, "what was committed is there");
 	ok(db_begin(db, true, &err) == 0 && insert(db, 3, "x") == 0, "another one");
 	db_rollback(db);
 	db_rollback(db);
 	is_int(count(db), 2, "what was rolled back is not");
-	ok(insert(db, 1, "again") < 0 && err.code == ERR_CONFLICT, "a broken constraint is a conflict");
+	ok(insert(db, 1, "again") < 0 && err.code == ERR_CONFLICT,
+	   "a broken constraint is a conflict");
 	ok(db_prepare(db, sql_get, &err) == db_prepare(db, sql_get, &err), "statements are kept");
 	st = db_prepare(db, sql_get, &err);
 	db_bind_int(st, 1, 1);
-	ok(db_step(db, st, &err) == 1 && strcmp(db_col_text(st, 0), "one") == 0 && db_col_int(st, 1) == 1 &&
+	ok(db_step(db, st, &err) == 1 && strcmp(db_col_text(st, 0), "one") == 0 &&
+	   db_col_int(st, 1) == 1 &&
 	   db_step(db, st, &err) == 0, "rows are read");
 	db_reset(st);
 	db_bind_int(st, 1, 2);
@@ -101,7 +109,8 @@ static void test_statements(void)
 	db_reset(st);
 	db_bind_int(st, 1, 77);
 	ok(db_int(db, st, -5, &v, &err) == 0 && v == -5, "no row gives what was asked for");
-	ok(!db_prepare(db, "SELECT nonsense FROM nowhere", &err) && err.code == ERR_IO, "wrong SQL is an error");
+	ok(!db_prepare(db, "SELECT nonsense FROM nowhere", &err) && err.code == ERR_IO,
+	   "wrong SQL is an error");
 	ok(db_set_user_version(db, 7, &err) == 0 && db_user_version(db, &v, &err) == 0 && v == 7,
 	   "the schema has a version");
 	db_close(db);
@@ -128,7 +137,8 @@ static void test_busy(void)
 {
 	char *path = xasprintf("%s/a.db", dir);
 	int calls = 0;
-	struct db_options o = { .path = path, .busy_ms = 60000, .hook_ms = 5, .hook = hook, .ctx = &calls };
+	struct db_options o = { .path = path, .busy_ms = 60000, .hook_ms = 5, .hook = hook,
+				.ctx = &calls };
 	struct db *a = open_db("a.db", false, false, 0), *b = open_db("a.db", false, false, 20), *c;
 	int64_t before = db_data_version(b);
 	pthread_t id;
@@ -161,7 +171,8 @@ static void test_read_only(void)
 
 	ok(db && count(db) == 4, "read-only handles read");
 	ok(insert(db, 99, "x") < 0 && err.code == ERR_CONFIG, "and do not write");
-	ok(db_begin_read(db, &err) == 0 && count(db) == 4 && db_commit(db, &err) == 0, "in a transaction too");
+	ok(db_begin_read(db, &err) == 0 && count(db) == 4 && db_commit(db, &err) == 0,
+	   "in a transaction too");
 	db_close(db);
 }
 
@@ -219,7 +230,8 @@ static void test_long(void)
 	ok(db && db_exec(db, "CREATE TABLE t(k INTEGER PRIMARY KEY, v TEXT)", &err) == 0 &&
 	   insert(db, 1, "x") == 0, "a path of 3,700 bytes is fine");
 	two = db_open(&o, &err);
-	ok(two && count(two) == 1 && insert(two, 2, "y") == 0 && count(db) == 2, "for several handles");
+	ok(two && count(two) == 1 && insert(two, 2, "y") == 0 && count(db) == 2,
+	   "for several handles");
 	db_close(db);
 	ok(two && insert(two, 3, "z") == 0 && count(two) == 3, "each with its own descriptor");
 	db_close(two);

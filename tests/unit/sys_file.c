@@ -61,8 +61,10 @@ static void test_open(void)
 	ok(opens("d/e/new", O_WRONLY | O_CREAT | O_EXCL), "open_beneath can create");
 	ok(!opens("d/link/file", O_RDONLY) && (err.sys == ELOOP || err.sys == ENOTDIR),
 	   "open_beneath refuses a symlink on the way");
-	ok(!opens("d/e/flink", O_RDONLY) && err.sys == ELOOP, "open_beneath refuses one at the end");
-	ok(!opens("../x", O_RDONLY) && !opens("d/../d/e/file", O_RDONLY) && !opens("/etc", O_RDONLY),
+	ok(!opens("d/e/flink", O_RDONLY) && err.sys == ELOOP,
+	   "open_beneath refuses one at the end");
+	ok(!opens("../x", O_RDONLY) && !opens("d/../d/e/file", O_RDONLY) &&
+	   !opens("/etc", O_RDONLY),
 	   "open_beneath refuses to climb");
 	ok(!opens("d/none", O_RDONLY) && err.sys == ENOENT, "open_beneath says what is missing");
 }
@@ -117,19 +119,23 @@ static void test_copy(void)
 	ok(fstatat(top, "src", &a, 0) == 0 && fstatat(top, "dst", &b, 0) == 0 &&
 	   (b.st_mode & 07777) == 0751 && b.st_mtim.tv_sec == 1234567890 &&
 	   b.st_mtim.tv_nsec == a.st_mtim.tv_nsec, "and mode and mtime");
-	ok(file_copy(top, "src", top, "dst", -1, true, &err) < 0 && err.sys == EEXIST && has("dst", "content"),
+	ok(file_copy(top, "src", top, "dst", -1, true, &err) < 0 && err.sys == EEXIST &&
+	   has("dst", "content"),
 	   "it replaces nothing");
 	ok(file_copy(top, "d", top, "dst2", -1, true, &err) < 0 && err.code == ERR_USAGE,
 	   "a directory is refused");
 	if (symlinkat("src", top, "slink") < 0 || mkfifoat(top, "fifo", 0600) < 0)
 		exit(1);
-	ok(file_copy(top, "slink", top, "dst2", -1, false, &err) < 0, "a symlink too, if asked for");
+	ok(file_copy(top, "slink", top, "dst2", -1, false, &err) < 0,
+	   "a symlink too, if asked for");
 	ok(file_copy(top, "fifo", top, "dst2", -1, true, &err) < 0 && err.code == ERR_USAGE,
 	   "a FIFO is refused without waiting");
 	ok(file_copy(top, "slink", top, "dst2", 0400, true, &err) >= 0 &&
-	   fstatat(top, "dst2", &b, 0) == 0 && (b.st_mode & 07777) == 0400, "the mode may be given");
+	   fstatat(top, "dst2", &b, 0) == 0 && (b.st_mode & 07777) == 0400,
+	   "the mode may be given");
 	fd = openat(top, "sparse", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || pwrite(fd, zeros, sizeof(zeros), 64 << 20) < 0 || ftruncate(fd, 128 << 20) < 0)
+	if (fd < 0 || pwrite(fd, zeros, sizeof(zeros), 64 << 20) < 0 ||
+	    ftruncate(fd, 128 << 20) < 0)
 		exit(1);
 	close(fd);
 	ok(file_copy(top, "sparse", top, "sparse2", -1, true, &err) >= 0 &&
@@ -157,11 +163,15 @@ static void test_rename(void)
 {
 	put("r1", "1");
 	put("r2", "2");
-	is_int(file_rename(top, "r1", top, "r2", RENAME_NOREPLACE, &err), 0, "rename can refuse to replace");
-	is_int(file_rename(top, "r1", top, "r3", RENAME_NOREPLACE, &err), 1, "and renames to a new name");
-	is_int(file_rename(top, "r3", top, "r2", RENAME_EXCHANGE, &err), 1, "names can be exchanged");
+	is_int(file_rename(top, "r1", top, "r2", RENAME_NOREPLACE, &err), 0,
+	       "rename can refuse to replace");
+	is_int(file_rename(top, "r1", top, "r3", RENAME_NOREPLACE, &err), 1,
+	       "and renames to a new name");
+	is_int(file_rename(top, "r3", top, "r2", RENAME_EXCHANGE, &err), 1,
+	       "names can be exchanged");
 	ok(has("r2", "1") && has("r3", "2"), "each has the other's content");
-	ok(file_rename(top, "none", top, "r2", 0, &err) < 0 && err.sys == ENOENT, "a missing source fails");
+	ok(file_rename(top, "none", top, "r2", 0, &err) < 0 && err.sys == ENOENT,
+	   "a missing source fails");
 }
 
 static void test_systems(void)
@@ -184,7 +194,8 @@ static void test_systems(void)
 	   "of FUSE, sshfs is one, fuse-overlayfs is not");
 	ok(file_system_of(top, name, &network, &err) == 0 && name[0], "the file system has a name");
 	fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ok(file_system_of(fd, name, &network, &err) == 0 && !network, "/proc is not on the network");
+	ok(file_system_of(fd, name, &network, &err) == 0 && !network,
+	   "/proc is not on the network");
 	close(fd);
 	ok(file_space(top, &space, &err) == 0 && space.bytes_total >= space.bytes_free &&
 	   space.bytes_free > 0 && space.inodes_free > 0, "there is some room");
@@ -195,13 +206,16 @@ static void test_private(void)
 	int fd = file_open_private_dir(top, "priv/x", getuid(), true, &err);
 	struct stat st;
 
-	ok(fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 07777) == 0700, "a private directory is made 0700");
+	ok(fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & 07777) == 0700,
+	   "a private directory is made 0700");
 	close(fd);
-	ok(file_open_private_dir(top, "priv/x", getuid() + 1, false, &err) < 0 && err.code == ERR_CONFIG,
+	ok(file_open_private_dir(top, "priv/x", getuid() + 1, false, &err) < 0 &&
+	   err.code == ERR_CONFIG,
 	   "one that belongs to somebody else is refused");
 	if (fchmodat(top, "priv/x", 0770, 0) < 0)
 		exit(1);
-	ok(file_open_private_dir(top, "priv/x", getuid(), false, &err) < 0 && err.code == ERR_CONFIG,
+	ok(file_open_private_dir(top, "priv/x", getuid(), false, &err) < 0 &&
+	   err.code == ERR_CONFIG,
 	   "one that others may write to as well");
 	ok(file_open_private_dir(top, "priv/none", getuid(), false, &err) < 0 &&
 	   err.code == ERR_NOT_FOUND, "a missing one is not found");
@@ -217,7 +231,8 @@ static void test_long(void)
 	memset(name, 'n', 250);
 	name[250] = '\0';
 	for (int i = 0; i < 20 && fine; i++) {
-		int next = file_mkdirs(fd, name, 0700, &err) == 1 ? file_open_dir(fd, name, &err) : -1;
+		int next = file_mkdirs(fd, name, 0700, &err) == 1 ? file_open_dir(fd, name,
+										  &err) : -1;
 
 		close(fd);
 		fd = next;

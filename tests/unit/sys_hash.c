@@ -84,7 +84,8 @@ static void test_change(void)
 		exit(1);
 	m = (struct meddler){ p[0], fd };
 	pthread_create(&id, NULL, meddle, &m);
-	is_int(hash_fd(fd, p[1], hex, NULL, &err), HASH_CHANGED, "a file that changes meanwhile is told");
+	is_int(hash_fd(fd, p[1], hex, NULL, &err), HASH_CHANGED,
+	       "a file that changes meanwhile is told");
 	close(p[1]);
 	pthread_join(id, NULL);
 	close(p[0]);
@@ -152,7 +153,8 @@ static void test_many(void)
 				  items[i].st.st_size != n);
 	}
 	is_int(bad, 0, "all others are right");
-	ok(atomic_load(&state.sinks) == N - 1 && atomic_load(&state.dones) == N, "hooks were called");
+	ok(atomic_load(&state.sinks) == N - 1 && atomic_load(&state.dones) == N,
+	   "hooks were called");
 	state = (struct hooks){ .stop_after = 10 };
 	ok(hash_files(items, N, 2, &hooks) > 200 && items[0].result == HASH_FAILED &&
 	   items[0].sys == ECANCELED, "a batch can be stopped");

@@ -40,7 +40,8 @@ static int sh(struct proc_spec spec, const char *text, struct buf *out)
 	return code;
 }
 
-static int code_of(const char *const *argv, const char *const *envp, int cwd, enum proc_fault *fault)
+static int code_of(const char *const *argv, const char *const *envp, int cwd,
+		   enum proc_fault *fault)
 {
 	struct proc_spec s = PROC_SPEC_INIT;
 	struct proc_failure f;
@@ -99,7 +100,7 @@ static void test_spawn(void)
 	(void)signal(SIGUSR1, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
 	proc_signals_changed();
-	/* signals 32 and 33 are glibc's own and cannot be set through it: their bits do not count */
+	/* signals 32 and 33 are glibc's own, it does not set them: their bits do not count */
 	sh(s, "cat /proc/self/status | grep -E '^Sig(Blk|Ign|Cgt)' | tr -d '\\n\\t ' | "
 	   "sed 's/SigIgn:0000000[01][08]0000000/SigIgn:0000000000000000/'", &out);
 	is_str(out.p, "SigBlk:0000000000000000SigIgn:0000000000000000SigCgt:0000000000000000",
@@ -174,10 +175,12 @@ static void test_run(void)
 		buf_adds(&in, "0123456789");
 	s.argv = cat;
 	s.env = env;
-	ok(proc_run(&s, &in, SIZE_MAX, &out, &eout, &code, &err) == 0 && code == 0 && out.n == in.n &&
+	ok(proc_run(&s, &in, SIZE_MAX, &out, &eout, &code, &err) == 0 && code == 0 &&
+	   out.n == in.n &&
 	   eout.n == 0, "a megabyte through a filter");
 	buf_clear(&out);
-	ok(proc_run(&s, &in, 10, &out, &eout, &code, &err) == 0 && out.n == 10, "output is cut at the limit");
+	ok(proc_run(&s, &in, 10, &out, &eout, &code, &err) == 0 && out.n == 10,
+	   "output is cut at the limit");
 	begin = clock_mono_ms();
 	sh((struct proc_spec)PROC_SPEC_INIT, "sleep 30 & echo $!", &out);
 	ok(clock_mono_ms() - begin < 10000, "who stays in the background is not waited for");
@@ -209,7 +212,8 @@ static void test_look(void)
 	s.env = node_env;
 	if (proc_spawn(&s, &pid, &f, &err) != 1)
 		exit(1);
-	ok(proc_info(pid, &info) == 1 && info.pgrp == pid && info.ppid == getpid() && info.start > 0,
+	ok(proc_info(pid, &info) == 1 && info.pgrp == pid && info.ppid == getpid() &&
+	   info.start > 0,
 	   "what /proc says of a process");
 	/* vfork ends a moment before the kernel has noted where the environment is. */
 	for (int64_t end_ms = clock_mono_ms() + 5000; clock_mono_ms() < end_ms;)
@@ -217,7 +221,8 @@ static void test_look(void)
 			break;
 	ok( strcmp(b.p, "h-1") == 0, "its environment");
 	is_int(proc_environ(pid, "KQ_NOD", &b), 0, "names are compared whole");
-	is_int(proc_kill_exact(pid, info.start + 1, SIGKILL), 0, "another start time is another process");
+	is_int(proc_kill_exact(pid, info.start + 1, SIGKILL), 0,
+	       "another start time is another process");
 	is_int(proc_group_kill(pid, 0), 1, "its group is there");
 	is_int(proc_kill_exact(pid, info.start, SIGTERM), 1, "the right one is ended");
 	ok(proc_wait(pid, &end) == 1 && end.signal == SIGTERM && end.exit_code == -1 &&
@@ -233,7 +238,8 @@ static void test_look(void)
 static void test_leftovers(void)
 {
 	static const char *const argv[] = { "/bin/sh", "-c",
-		"trap '' TERM; env -i sleep 61 & setsid sleep 62 & echo up; sleep 63; sleep 64", NULL };
+		"trap '' TERM; env -i sleep 61 & setsid sleep 62 & echo up; sleep 63; sleep 64",
+					    NULL };
 	static const char *const polite[] = { "sleep", "65", NULL };
 	static const char *const mine[] = { "PATH=/usr/bin:/bin", "KQ_NODE=left-1", NULL };
 	static const char *const other[] = { "PATH=/usr/bin:/bin", "KQ_NODE=left-12", NULL };

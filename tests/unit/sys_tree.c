@@ -23,7 +23,7 @@ static void touch(int dirfd, const char *name)
 	close(fd);
 }
 
-/* A chain of `depth` directories "d" with a file in each; descriptor-wise, so depth has no limit. */
+/* A chain of `depth` directories "d" with a file in each; by descriptors: no limit of depth. */
 static void make_deep(const char *name, int depth)
 {
 	int fd;
@@ -57,7 +57,8 @@ static int see(void *ctx, const struct walk_entry *e, struct err *e_out)
 
 	(void)e_out;
 	if (s->text.n < 4096)
-		buf_addf(&s->text, "%s%s%s ", e->after ? "<" : "", e->path, e->type == DT_DIR ? "/" :
+		buf_addf(&s->text, "%s%s%s ", e->after ? "<" : "", e->path,
+			 e->type == DT_DIR ? "/" :
 			 e->type == DT_LNK ? "@" : "");
 	s->files += e->type == DT_REG;
 	s->dirs += e->type == DT_DIR && !e->after;
@@ -91,7 +92,8 @@ static void test_walk(void)
 	is_str(s.text.p, "/ a/ b/ b/x/ b/x/f bad@ c link@ ", "walk goes down in byte order");
 	buf_release(&s.text);
 	s = walk("w", WALK_SORT | WALK_AFTER);
-	is_str(s.text.p, "/ a/ <a/ b/ b/x/ b/x/f <b/x/ <b/ bad@ c link@ </ ", "and comes back if asked");
+	is_str(s.text.p, "/ a/ <a/ b/ b/x/ b/x/f <b/x/ <b/ bad@ c link@ </ ",
+	       "and comes back if asked");
 	buf_release(&s.text);
 	s = walk("w", WALK_SORT | WALK_FOLLOW);
 	is_str(s.text.p, "/ a/ b/ b/x/ b/x/f bad@ c link/ link/x/ link/x/f ",
@@ -151,7 +153,8 @@ static void test_remove(void)
 	touch(top, "rm/closed/sub/f");
 	touch(top, "rm/\xff\xfe not utf-8");
 	touch(top, "rm/new\nline");
-	if (symlinkat("../keep", top, "rm/closed/out") < 0 || symlinkat("../victim", top, "rm/v") < 0 ||
+	if (symlinkat("../keep", top, "rm/closed/out") < 0 ||
+	    symlinkat("../victim", top, "rm/v") < 0 ||
 	    mkfifoat(top, "rm/closed/p", 0600) < 0 ||
 	    fchmodat(top, "rm/closed/sub", 0, 0) < 0 || fchmodat(top, "rm/closed", 0, 0) < 0 ||
 	    fchmodat(top, "rm", 0, 0) < 0)
@@ -198,7 +201,8 @@ static void test_many(void)
 	}
 	close(fd);
 	s = walk("many", 0);
-	ok(s.files == N - N / 10 && s.dirs == N / 10 + 1, "a directory with many entries is walked");
+	ok(s.files == N - N / 10 && s.dirs == N / 10 + 1,
+	   "a directory with many entries is walked");
 	buf_release(&s.text);
 	is_int(file_rmtree(top, "many", &err), 1, "and removed");
 }

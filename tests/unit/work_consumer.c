@@ -39,7 +39,7 @@ static int bells_fd;
 
 /* ---- helpers ---- */
 
-/* What this program does when it is started again as a node: queue handles do not survive a fork. */
+/* What this program does when it is started again as a node: queue handles survive no fork. */
 static int be_node(char **argv)
 {
 	struct consumer_options o = CONSUMER_OPTIONS_INIT;
@@ -344,7 +344,8 @@ static void test_kill_task(void)
 	ok(clock_mono_ms() - since < 5000, "at once");
 	is_str(label(a, 1), "killed", "the task is killed");
 	ok(has("killed", "1/stdout.txt", "begun\n"), "what it said is published");
-	ok(mentions("killed", "1/result.json", "\"state\":\"killed\"") && !exists("killed", "1/out"),
+	ok(mentions("killed", "1/result.json", "\"state\":\"killed\"") &&
+	   !exists("killed", "1/out"),
 	   "with a result.json and nothing else");
 }
 

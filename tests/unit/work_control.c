@@ -85,7 +85,8 @@ static void end_task(const char *node, const struct claimed *k, const char *labe
 	struct outcome o = { .v = k->v, .success = !label };
 	struct verdict_row v;
 
-	o.a = (struct attempt){ .job = k->job, .n = k->n, .k = k->attempt, .exit_code = label ? 3 : 0,
+	o.a = (struct attempt){ .job = k->job, .n = k->n, .k = k->attempt,
+				.exit_code = label ? 3 : 0,
 				.cause = CAUSE_EXIT, .started = 1, .ended = 2 };
 	(void)snprintf(o.a.node, sizeof(o.a.node), "%s", node);
 	(void)snprintf(o.a.label, sizeof(o.a.label), "%s", label ? label : "complete(code=0)");
@@ -94,7 +95,8 @@ static void end_task(const char *node, const struct claimed *k, const char *labe
 	if (!label)
 		return;
 	v = (struct verdict_row){ .job = k->job, .n = k->n, .v = o.v, .label = label,
-				  .event = str_starts(label, "failed") ? TASK_EV_FAIL : TASK_EV_COMPLETE };
+				  .event = str_starts(label,
+						      "failed") ? TASK_EV_FAIL : TASK_EV_COMPLETE };
 	if (queue_verdict(q, &v, 1, id_u64(), &err) < 0 || v.answer != ANSWER_ACCEPTED)
 		die("verdict");
 }
@@ -135,7 +137,8 @@ static void test_kill(void)
 	int bells = bell_dir(top, &err);
 
 	(void)snprintf(name, sizeof(name), "w.%lld.x", (long long)born);
-	if (bell_open(&node, bells, "n.one", &err) < 0 || bell_open(&watcher, bells, name, &err) < 0)
+	if (bell_open(&node, bells, "n.one", &err) < 0 ||
+	    bell_open(&watcher, bells, name, &err) < 0)
 		die("bells");
 	add_node("one");
 	claim("one", 4, t);
@@ -145,7 +148,8 @@ static void test_kill(void)
 	ok(bell_wait(&node, 0) == BELL_RANG && bell_wait(&watcher, 0) == BELL_RANG,
 	   "nodes and watchers are told");
 	is_int(state(born), JOB_OPEN, "the job goes on");
-	is_str(counts(born), "claimed 1,complete(code=0) 1,killed 2,pending 4996,", "and the rest of it");
+	is_str(counts(born), "claimed 1,complete(code=0) 1,killed 2,pending 4996,",
+	       "and the rest of it");
 	is_int(control_kill(&c, born, NULL, &count, &err), 0, "the whole job is killed");
 	is_int(count, 4997, "all that was open");
 	is_int(state(born), JOB_OVER, "it is over then");
@@ -157,7 +161,8 @@ static void test_kill(void)
 	born = submit("halfway", 10);
 	if (queue_job_move(q, born, JOB_EV_KILL, false, id_u64(), &err) != 1)
 		die("kill");
-	ok(control_finish_kill(&c, born, &count, &err) == 0 && count == 10 && state(born) == JOB_OVER,
+	ok(control_finish_kill(&c, born, &count, &err) == 0 && count == 10 &&
+	   state(born) == JOB_OVER,
 	   "whoever finds a kill begun ends it");
 	ok(control_finish_kill(&c, born, &count, &err) == 0 && count == 0, "once");
 	bell_close(&node);
@@ -179,7 +184,8 @@ static void test_reset(void)
 	end_task("two", &t[3], "failed(memory)");
 	is_int(control_reset(&c, &r, &count, &err), 0, "reset");
 	is_int(count, 2, "takes what failed, and not what ended with a code");
-	is_str(counts(born), "claimed 2,complete(code=0) 1,complete(code=3) 1,pending 2,", "as it says");
+	is_str(counts(born), "claimed 2,complete(code=0) 1,complete(code=3) 1,pending 2,",
+	       "as it says");
 	r.what = CONTROL_COMPLETE;
 	ok(control_reset(&c, &r, &count, &err) == 0 && count == 1, "which can be had by itself");
 	r.what = CONTROL_SUCCEEDED;
@@ -227,12 +233,14 @@ static void test_dead(void)
 	struct claimed t[2];
 	int nodes = -1;
 
-	if (file_mkdirs(top, "nodes", 0700, &err) < 0 || (nodes = file_open_dir(top, "nodes", &err)) < 0 ||
+	if (file_mkdirs(top, "nodes", 0700, &err) < 0 ||
+	    (nodes = file_open_dir(top, "nodes", &err)) < 0 ||
 	    lock_take(&l, nodes, "four.lock", false, 0, &err) != 1)
 		die("nodes");
 	add_node("four");
 	claim("four", 2, t);
-	ok(control_reset(&c, &r, &count, &err) == 0 && count == 0, "what a living node holds is left to it");
+	ok(control_reset(&c, &r, &count, &err) == 0 && count == 0,
+	   "what a living node holds is left to it");
 	lock_drop(&l);
 	is_int(control_reset(&c, &r, &count, &err), 0, "what a dead one holds");
 	is_int(count, 2, "is pending again");
@@ -269,7 +277,8 @@ static void test_remove(void)
 	add_node("three");
 	claim("three", 2, t);
 	end_task("three", &t[0], NULL);
-	if (file_mkdirs(top, "results", 0700, &err) < 0 || results_open(dir, &id, 077, &r, &err) != 1)
+	if (file_mkdirs(top, "results", 0700, &err) < 0 ||
+	    results_open(dir, &id, 077, &r, &err) != 1)
 		die("results");
 	stage(r, t[0].n, t[0].attempt, born);
 	stage(r, t[1].n, t[1].attempt, born);
@@ -282,8 +291,10 @@ static void test_remove(void)
 	is_int(control_remove(&c, born, true, false, &err), 0, "unless that is asked for");
 	is_int(state(born), -1, "then it is gone");
 	ok(exists("results/gone/1/result.json"), "what had succeeded is published first");
-	ok(!exists("results/gone/.attempts") && !exists("results/gone/2"), "what counts for nothing goes");
-	ok(control_remove(&c, born, true, false, &err) < 0 && err.code == ERR_NOT_FOUND, "it is gone for good");
+	ok(!exists("results/gone/.attempts") && !exists("results/gone/2"),
+	   "what counts for nothing goes");
+	ok(control_remove(&c, born, true, false, &err) < 0 && err.code == ERR_NOT_FOUND,
+	   "it is gone for good");
 	results_close(r);
 
 	other = submit("gone2", 1);
@@ -297,7 +308,8 @@ static void test_remove(void)
 	/* Somebody marked it and died. */
 	if (queue_job_move(q, other, JOB_EV_REMOVE, false, id_u64(), &err) != 1)
 		die("remove");
-	is_int(control_remove(&c, other, false, true, &err), 0, "a removal that was begun is ended");
+	is_int(control_remove(&c, other, false, true, &err), 0,
+	       "a removal that was begun is ended");
 	ok(state(other) == -1 && !exists("results/gone2"), "results too, if that is asked for");
 	free(dir);
 }

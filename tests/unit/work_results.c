@@ -65,7 +65,8 @@ static void stage(struct results *r, int64_t born, int64_t n, int64_t k, const c
 	(void)snprintf(path, sizeof(path), ".attempts/%s/result.json", name);
 	(void)snprintf(name, sizeof(name),
 		       "{\"job\":\"job\",\"task\":%lld,\"attempt\":%lld,\"name\":\"%lld.%lld.node\",\"files\":["
-		       "{\"src\":\"x\",\"dst_url\":\"%.100s/%lld/x\"}]}\n", (long long)n, (long long)k,
+		       "{\"src\":\"x\",\"dst_url\":\"%.100s/%lld/x\"}]}\n", (long long)n,
+		       (long long)k,
 		       (long long)born, (long long)k, dir, (long long)n);
 	put(at(path), name);
 }
@@ -95,11 +96,13 @@ static void test_open(void)
 	is_int(results_open(dir, &one, 022, &again, &err), 1, "the same job opens it again");
 	results_close(again);
 	put(at("mine"), "x");
-	is_int(results_open(dir, &later, 022, &again, &err), 1, "a later job of the id gets its own");
+	is_int(results_open(dir, &later, 022, &again, &err), 1,
+	       "a later job of the id gets its own");
 	results_close(again);
 	ok(access(at("mine"), F_OK) < 0, "the old files are not in it");
 	is_int(entries(top, "job~"), 1, "the old directory lies beside it under a dated name");
-	is_int(results_open(dir, &one, 022, &again, &err), 0, "the older job finds that it is gone");
+	is_int(results_open(dir, &one, 022, &again, &err), 0,
+	       "the older job finds that it is gone");
 	is_int(results_find(dir, &one, &again, &err), 0, "also when reading");
 	other.queue = "ffffffffffffffffffffffffffffffff";
 	is_int(results_open(dir, &other, 022, &again, &err), 1, "another queue's is moved away");
@@ -187,7 +190,8 @@ static void test_prepare(void)
 	is_int(results_prepare_keep(fresh, old, 1, 2, 4, sha, &bytes, &err), 0,
 	       "an attempt that is not published is not");
 	ok(has(at("1/stdout.txt"), "third\n"), "the job in use is untouched");
-	is_int(results_open(dir, &next, 022, &r, &err), 1, "the new job's first opener puts it in place");
+	is_int(results_open(dir, &next, 022, &r, &err), 1,
+	       "the new job's first opener puts it in place");
 	ok(has(at("2/stdout.txt"), "third\n"), "with what was kept");
 	is_int(results_published(r, 2, &born, &k, &err), 1, "as published");
 	ok(born == 7 && k == 3, "under the name it was accepted under");

@@ -118,11 +118,13 @@ static void test_kinds(void)
 	is_str(skipped("loop"), "symbolic link in a loop", "a loop");
 	is_str(skipped("dir"), "symbolic link to a directory", "one to a directory");
 	is_str(skipped("pipe"), "FIFO", "a FIFO");
-	ok(fstatat(stage.stage_fd, "b", &st, 0) == 0 && st.st_nlink == 1, "hard links are separate files");
+	ok(fstatat(stage.stage_fd, "b", &st, 0) == 0 && st.st_nlink == 1,
+	   "hard links are separate files");
 	ok(staged("hard"), "both of them");
 	ok(fstatat(stage.stage_fd, "d/a", &st, 0) == 0 && (st.st_mode & 07777) == 0751,
 	   "setuid is dropped, rwx stays");
-	ok(staged("task.result.json") && staged("task.task.stdout.txt") && staged("task.stdout.txt"),
+	ok(staged("task.result.json") && staged("task.task.stdout.txt") &&
+	   staged("task.stdout.txt"),
 	   "kubeque's own names are left to kubeque");
 	ok(fstatat(stage.stage_fd, "d/empty", &st, 0) < 0, "empty directories do not exist");
 	ok(stage.files.n == 8 && strcmp(stage.files.p[0].src, ".hidden") == 0, "listed in order");
