@@ -57,7 +57,8 @@ int inputs_stat_fault(int dirfd, const char *name, const char *src, struct err *
 		return inputs_refuse(err, "", src, " is a symbolic link that leads back to itself");
 	if (e == ENOENT && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISLNK(st.st_mode))
-		return inputs_refuse(err, "", src, " is a symbolic link to a file that is not there");
+		return inputs_refuse(err, "", src,
+				     " is a symbolic link to a file that is not there");
 	if (e == ENOENT || e == ENOTDIR)
 		return inputs_refuse(err, "no file or directory \"", src,
 				     "\": check the name");
@@ -164,7 +165,8 @@ int inputs_add_path(struct input_set *in, const char *spec, const char *src, con
 	own = arena_strdup(&in->arena, src);
 	inputs_note_file(in, spec, own, strcmp(src, dst) == 0 ? own : arena_strdup(&in->arena, dst),
 			 own + (base.p - src),
-			 inputs_note_dir(in, absolute(in, (struct str){ src, (size_t)(base.p - src) })),
+			 inputs_note_dir(in,
+					 absolute(in, (struct str){ src, (size_t)(base.p - src) })),
 			 &st);
 	return 0;
 }

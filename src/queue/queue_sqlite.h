@@ -89,7 +89,7 @@ int sq_migrate_steps(struct queue_sqlite *q, const struct sq_step *steps, size_t
 /* Looks for the process that holds the write lock: ends it when it is a node of this queue that
  * was inside one and the same transaction for a lease. Called while waiting. */
 int sq_holder_hook(void *ctx, int64_t waited_ms);
-/* Does the process live that a node's info (pid, start, boot) names? True when info does not tell. */
+/* Does the process live that a node's info (pid, start, boot) names? True when it does not tell. */
 bool sq_node_lives(const char *info);
 /* Pid of the holder of the write lock, 0: nobody or unknown. */
 int64_t sq_holder(const char *path);

@@ -214,8 +214,8 @@ static int see_delayed(struct claiming *c, int64_t job, int class, struct err *e
 	return 0;
 }
 
-/* Takes up to `want` tasks that came back, at most `lost_room` of those that were lost. *left: there
- * are more. */
+/* Takes up to `want` tasks that came back, at most `lost_room` of those that were lost. *left:
+ * there are more. */
 static int take_ready(struct claiming *c, int64_t job, int class, size_t want, size_t lost_room,
 		      bool *left, struct err *err)
 {

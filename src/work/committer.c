@@ -202,7 +202,8 @@ static int64_t idle_ms(struct committer *c)
 {
 	int64_t now = clock_mono_ns(), ms = TICK_MS, age;
 
-	if (c->stop || c->want || c->request || c->drain || c->message_new || c->n_put >= COMMIT_GROUP ||
+	if (c->stop || c->want || c->request || c->drain || c->message_new ||
+	    c->n_put >= COMMIT_GROUP ||
 	    (c->n_put && c->flush))
 		return 0;
 	if (c->n_put) {

@@ -1,7 +1,7 @@
 #ifndef WORK_CONSUMER_IMPL_H
 #define WORK_CONSUMER_IMPL_H
-/* What the files of the main loop share: consumer.c (life), begin.c, schedule.c (claimed to running),
- * ending.c (running to stored). Everything here belongs to the main thread. */
+/* What the files of the main loop share: consumer.c (life), begin.c, schedule.c (claimed to
+ * running), ending.c (running to stored). Everything here belongs to the main thread. */
 #include "base/vec.h"
 #include "sys/bell.h"
 #include "sys/lock.h"

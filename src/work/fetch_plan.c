@@ -122,7 +122,8 @@ static int refuse_flat(const struct fetch *f, const char *path, int64_t a, int64
 {
 	if (a == b)
 		return err_set(err, ERR_USAGE, "%s is an output of %s.%" PRId64 " and the name "
-			       "that --flat gives to another of its files: fetch without --flat", path,
+			       "that --flat gives to another of its files: fetch without --flat",
+			       path,
 			       f->ctx->job.id, a);
 	return err_set(err, ERR_USAGE, "%s is an output of both %s.%" PRId64 " and %s.%" PRId64
 		       ": fetch without --flat, or fewer tasks", path, f->ctx->job.id, a,

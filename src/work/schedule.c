@@ -199,7 +199,7 @@ static void start_ready(struct consumer *c)
 	while ((r = run_list_pop(&c->ready))) {
 		bool now = fits(c, r);
 
-		/* short tasks wait in a row: nothing behind the first that waits would fit better */
+		/* short tasks wait in a row: none behind the first that waits would fit better */
 		if (!now && c->n_staging + c->staged.n >= ahead_limit(c) && !rest.n) {
 			add_first(&c->ready, r);
 			break;
