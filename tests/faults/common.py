@@ -30,27 +30,27 @@ def results_dir(home, job):
     return os.path.join(home.path, "results", job)
 
 
-def check_results(home, job, count, text=None):
+def check_results(home, job, count, text=None, place=None):
     """Every result is there, whole, and of the accepted attempt; returns the parsed result.json."""
     dump = json.loads(home.kq("dumpjob", job).out)
     assert len(dump["tasks"]) == count, len(dump["tasks"])
     found = []
     for task in dump["tasks"]:
         n = task["task"]
-        place = os.path.join(results_dir(home, job), str(n))
-        with open(os.path.join(place, "result.json"), encoding="utf-8") as source:
+        where = os.path.join(place or results_dir(home, job), str(n))
+        with open(os.path.join(where, "result.json"), encoding="utf-8") as source:
             result = json.load(source)
         accepted = [attempt for attempt in task["attempts"] if attempt["attempt"] == task["accepted"]]
         assert len(accepted) == 1, task
         assert result["attempt"] == task["accepted"] and result["node"] == accepted[0]["node"], (result, task)
         for entry in result["files"]:
-            path = os.path.join(place, os.path.basename(entry["dst_url"]) if entry["src"] != entry["dst_url"] and "/" not in entry["src"] else entry["src"])
+            path = os.path.join(where, os.path.basename(entry["dst_url"]) if entry["src"] != entry["dst_url"] and "/" not in entry["src"] else entry["src"])
             with open(path, "rb") as source:
                 data = source.read()
             assert len(data) == entry["bytes"] and hashlib.sha256(data).hexdigest() == entry["sha256"], (path, entry)
         if text is not None:
-            with open(os.path.join(place, "stdout.txt"), encoding="utf-8") as source:
-                assert source.read() == text(n), (n, place)
+            with open(os.path.join(where, "stdout.txt"), encoding="utf-8") as source:
+                assert source.read() == text(n), (n, where)
         found.append(result)
     return found
 

@@ -72,6 +72,52 @@ def _(home):
         subprocess.run(["umount", "-l", point], check=False)
 
 
+def fill(path):
+    try:
+        with open(path, "wb") as out:
+            while True:
+                out.write(b"x" * 4096)
+                out.flush()
+    except OSError:
+        pass
+
+
+@test("the store's disk is full: a submission is refused whole, what runs waits and is accepted when there is room")
+def _(home):
+    point = os.path.join(home.top, "small")
+    mount_tmpfs(point, "8m")
+    home.path = os.path.join(point, "kq")
+    home.env["KUBEQUE_HOME"] = home.path
+    try:
+        home.file(".kubeque", f"[config]\ndefault_url_prefix={home.top}/res\ncas_url_prefix={home.path}/CAS\nwork_dir={home.top}/work\nlinger=60\n")
+        go = os.path.join(home.top, "go")
+        assert home.kq("sub", "-n", "j", "--no-wait", "--seq", "40", f"while test ! -e {go}; do sleep 0.05; done; echo {{index}}").code == 0
+        wait_for(lambda: (counts(home, "j") or {}).get("claimed"))
+        ballast = os.path.join(point, "ballast")
+        fill(ballast)
+        home.file("in.bin", os.urandom(300_000))
+        refused = home.kq("sub", "-n", "k", "--no-wait", "-u", "in.bin", "true")
+        assert refused.code not in (0, 1) and ("space" in refused.err or "full" in refused.err), refused
+        assert len(refused.lines) <= 2, refused
+        with open(go, "w", encoding="ascii"):
+            pass
+        time.sleep(1.5)
+        assert home.node_pids(), "the node did not live on"
+        got = counts(home, "j")
+        assert not [label for label in got if "failed" in label], got
+        os.unlink(ballast)
+        assert home.kq("status", "k").code == 3
+        assert home.kq("watch", "j").code == 0
+        results = check_results(home, "j", 40, lambda n: f"{n}\n", place=os.path.join(home.top, "res", "j"))
+        assert all(entry["attempt"] == 1 for entry in results), "a task ran again although its node lived"
+        assert home.kq("sub", "-n", "k", "-u", "in.bin", "wc -c <in.bin").code == 0
+    finally:
+        for pid in home.node_pids():
+            kill9([pid])
+        wait_for(lambda: not home.node_pids(), check=False)
+        subprocess.run(["umount", "-l", point], check=False)
+
+
 NO_LOG_FLUSH, LOG_FLUSH = 2, 1
 
 

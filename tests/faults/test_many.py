@@ -63,12 +63,15 @@ def stop_inside_transaction(home):
     try:
         for _ in range(4000):
             for pid in home.node_pids():
-                os.kill(pid, signal.SIGSTOP)
-                time.sleep(0.001)
-                # another node may hold it for a moment; the stopped one holds it for good
-                if is_locked() and not wait_for(lambda: not is_locked(), 0.1, check=False):
-                    return pid
-                os.kill(pid, signal.SIGCONT)
+                try:  # what looks like a node may be its child that is about to become a task
+                    os.kill(pid, signal.SIGSTOP)
+                    time.sleep(0.001)
+                    # another node may hold it for a moment; the stopped one holds it for good
+                    if is_locked() and not wait_for(lambda: not is_locked(), 0.1, check=False):
+                        return pid
+                    os.kill(pid, signal.SIGCONT)
+                except ProcessLookupError:
+                    continue
             time.sleep(0.002)
     finally:
         db.close()
