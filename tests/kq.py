@@ -55,6 +55,8 @@ class Home:
         self.cwd = os.path.join(self.top, "cwd")
         os.mkdir(self.cwd)
         self.env = dict(os.environ, KUBEQUE_HOME=self.path, HOME=self.top)
+        for name in ("KUBEQUE_SEED", "KUBEQUE_FAULT_ROUNDS"):  # the tests' own, no configuration
+            self.env.pop(name, None)
         self.children = []
 
     def file(self, name, text="", mode=None):

@@ -18,7 +18,12 @@
 #include "sys/machine.h"
 #include "work/results.h"
 
-enum { WINDOW_MS = 60 * 1000, RESULT_LIMIT = 256 << 20, LOCK_WAIT_MS = 60 * 1000 };
+enum {
+	WINDOW_MS = 60 * 1000,
+	RESULT_LIMIT = 256 << 20,
+	LOCK_WAIT_MS = 60 * 1000,
+	KILL_BATCH = 1000,
+};
 
 struct suspect {
 	int64_t job, n, k;
@@ -146,7 +151,20 @@ static int make_pending(struct queue *q, const struct suspect *s, struct err *er
 	return queue_reset(q, &r, err) < 0 ? -1 : (int)r.count;
 }
 
-/* 1 it was damaged and is pending again, 0 it is fine, -1. */
+/* The crash came while the job was killed: that is finished first, for only then can a task be made
+ * pending. */
+static int finish_kill(struct queue *q, int64_t born, struct err *err)
+{
+	bool more = true;
+	int64_t count;
+
+	while (more)
+		if (queue_kill(q, born, NULL, KILL_BATCH, id_u64(), &count, &more, err) < 0)
+			return -1;
+	return queue_job_move(q, born, JOB_EV_END, false, id_u64(), err) < 0 ? -1 : 0;
+}
+
+/* 1 it was damaged and is pending again, 0 it is fine (or its job is removed), -1. */
 static int check_one(struct queue *q, const struct suspect *s, struct err *err)
 {
 	struct job job = { 0 };
@@ -158,6 +176,8 @@ static int check_one(struct queue *q, const struct suspect *s, struct err *err)
 	int ret;
 
 	ret = queue_job_get(q, s->job, &job, err);
+	if (ret > 0 && job.state == JOB_REMOVED)
+		ret = 0;
 	if (ret <= 0)
 		goto out;
 	info = json_loads(job.info ? job.info : "", 0, &je);
@@ -173,7 +193,13 @@ static int check_one(struct queue *q, const struct suspect *s, struct err *err)
 		ret = 0;
 		goto out;
 	}
-	ret = make_pending(q, s, err);
+	ret = job.state == JOB_KILLING ? finish_kill(q, job.born, err) : 0;
+	if (ret == 0)
+		ret = make_pending(q, s, err);
+	if (ret < 0 && err->code == ERR_CONFLICT) { /* somebody removes or kills it right now */
+		*err = (struct err)ERR_INIT;
+		ret = 0;
+	}
 	if (ret > 0)
 		log_debug("task %s.%lld is damaged", job.id, (long long)s->n);
 out:

@@ -3,6 +3,7 @@ import fcntl
 import json
 import os
 import random
+import sqlite3
 import struct
 import subprocess
 import time
@@ -161,22 +162,49 @@ class Disk:
         return subprocess.run(self.argv(*words), env=self.home.env, cwd=self.home.cwd, capture_output=True, text=True, timeout=60, check=False,
                               stdin=subprocess.DEVNULL)
 
-    def end_nodes(self):
-        kill9(self.home.node_pids())
-        wait_for(lambda: not self.home.node_pids())
+    def alive(self):
+        """Everything of this machine's life: nodes, what they run, what is about to become one."""
+        mine, found = os.readlink("/proc/self/ns/mnt"), []
+        mark = b"HOME=" + self.home.top.encode()
+        for entry in os.listdir("/proc"):
+            try:
+                if entry.isdigit() and os.readlink(f"/proc/{entry}/ns/mnt") != mine:
+                    with open(f"/proc/{entry}/environ", "rb") as source:
+                        if mark in source.read().split(b"\0"):
+                            found.append(int(entry))
+            except OSError:
+                continue
+        return found
+
+    def end_all(self):
+        def none_left():
+            pids = self.alive()
+            kill9(pids)
+            return not pids
+        wait_for(none_left)
 
     def cut(self, child, how):
         shut_down(self.point, how)
         child.kill()
         child.wait()
-        self.end_nodes()
+        self.end_all()
         wait_for(lambda: subprocess.run(["umount", self.point], check=False, capture_output=True).returncode == 0, 20)
+        # gone for good: what the old mount still had in memory must never reach the disk
+        wait_for(lambda: not subprocess.run(["losetup", "-j", self.image], check=False, capture_output=True).stdout)
         subprocess.run(["mount", "-o", "loop", self.image, self.point], check=True)
         self.new_boot()
 
     def close(self):
-        self.end_nodes()
+        self.end_all()
         subprocess.run(["umount", "-l", self.point], check=False)
+
+
+def succeeded(home):
+    """Numbers of the tasks that succeeded so far; the queue may not be there yet."""
+    try:
+        return {n for (n,) in rows(home, "select k & 4294967295 from task where state=7")}
+    except sqlite3.OperationalError:
+        return set()
 
 
 def said_complete(disk, job):
@@ -215,16 +243,20 @@ def power_cuts(home, rounds, seed, power):
             if i % 3 == 1:  # some of it reached the disk by itself
                 os.sync()
                 time.sleep(rng.uniform(0.0, 0.1))
-            before = {n for (n,) in rows(home, "select k & 4294967295 from task where state=7")} if os.path.exists(os.path.join(home.path, "queue.db")) else set()
+            before = succeeded(home)
             disk.cut(child, (NO_LOG_FLUSH, LOG_FLUSH)[i % 2])
-            submitted = "Saved job definition" in child.stdout.read()
+            text = child.stdout.read()
+            submitted = "Saved job definition" in text
             status = disk.kq("status", job)
             if status.returncode == 3:
-                assert not submitted, "a job was lost of which the user had been told"
+                assert not submitted, ("a job was lost of which the user had been told", i, text, status)
                 continue
             assert status.returncode == 0, status
             said = said_complete(disk, job)
-            check_said(home, job, said)
+            try:
+                check_said(home, job, said)
+            except Exception as why:
+                raise AssertionError((i, status)) from why
             seen += len(said)
             if power:
                 assert before <= set(said) or not submitted, (before - set(said), "durability=power lost a result")
