@@ -7,7 +7,8 @@ local columns = {
   { "node" }, { "state" }, { "cluster", only = "data" }, { "cpu", type = "number" },
   { "memory", type = "bytes" }, { "running", type = "number" }, { "age", type = "duration" },
   { "cost", type = "number" }, { "host", only = "data" }, { "pid", type = "number" },
-  { "message" }, { "log", only = "data" }, { "registered", type = "time", only = "data" },
+  { "message" }, { "version", only = "data" }, { "log", only = "data" },
+  { "registered", type = "time", only = "data" },
 }
 
 local function list(opt, ctx)
@@ -18,7 +19,8 @@ local function list(opt, ctx)
     out:row { node = node.id, state = node.state, cluster = node.cluster, cpu = cap.cpu,
       memory = cap.memory, running = node.running,
       age = math.max(0, (now - node.registered) // 1000), cost = 0, host = info.host,
-      pid = info.pid, message = info.message, log = info.log, registered = node.registered }
+      pid = info.pid, message = info.message, version = info.version, log = info.log,
+      registered = node.registered }
   end
   out:close()
   if out.count == 0 and out.format == "table" and not opt.quiet then

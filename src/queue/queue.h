@@ -293,7 +293,8 @@ struct queue {
  * is no database is ERR_CONFIG; locked for more than `busy_ms` is ERR_BUSY.
  *
  * A queue of an older schema is migrated when no node of it lives. Living ones are told to drain,
- * `notice` says for whom it waits, and when they have not left after `busy_ms` it is ERR_BUSY.
+ * `notice` says for whom it waits; when they have not left after `busy_ms` it is ERR_BUSY, unless
+ * `patient`.
  * Readers do not wait: they read what is there.
  */
 struct queue_sqlite_options {
@@ -306,6 +307,7 @@ struct queue_sqlite_options {
 	/* One line for the user while opening takes long; NULL: nobody to tell. */
 	void (*notice)(void *ctx, const char *text);
 	void *ctx;
+	bool patient;     /* waits for nodes of an older schema as long as it takes */
 	bool fast;        /* never waits for the disk (tests, simulators): no durability at all */
 };
 struct queue *queue_sqlite_open(const struct queue_sqlite_options *o, struct err *err);

@@ -86,6 +86,7 @@ static struct queue *open_once(const struct queue_sqlite_options *o, struct err 
 	q->lease_ms = o->lease_ms > 0 ? o->lease_ms : LEASE_MS;
 	q->busy_ms = o->busy_ms > 0 ? o->busy_ms : BUSY_MS;
 	q->notice = o->notice;
+	q->patient = o->patient;
 	q->ctx = o->ctx;
 	q->fast = o->fast;
 	q->db = db_open(&d, err);

@@ -39,7 +39,7 @@ struct queue_sqlite {
 	int64_t lease_ms, busy_ms;
 	void (*notice)(void *ctx, const char *text);
 	void *ctx;
-	bool fast;
+	bool fast, patient;
 	struct holder_look held_by;  /* who held the write lock when we last looked */
 	int64_t held_since_ms;       /* monotonic: first look that saw the same */
 	int64_t looked_ms;           /* the last look */
@@ -91,6 +91,8 @@ int sq_migrate_steps(struct queue_sqlite *q, const struct sq_step *steps, size_t
 int sq_holder_hook(void *ctx, int64_t waited_ms);
 /* Does the process live that a node's info (pid, start, boot) names? True when it does not tell. */
 bool sq_node_lives(const char *info);
+/* The version of kubeque that a node's info names. */
+void sq_node_version(const char *info, char *out, size_t size);
 /* Pid of the holder of the write lock, 0: nobody or unknown. */
 int64_t sq_holder(const char *path);
 

@@ -105,10 +105,19 @@ bool sq_node_lives(const char *text)
 	if (boot && pid > 0) {
 		machine_get(&m);
 		lives = strcmp(boot, m.boot_id) == 0 && proc_info((pid_t)pid, &p) == 1 &&
-			p.start == (uint64_t)member_int(info, "start");
+			p.state != 'Z' && p.start == (uint64_t)member_int(info, "start");
 	}
 	json_decref(info);
 	return lives;
+}
+
+void sq_node_version(const char *text, char *out, size_t size)
+{
+	json_t *info = json_loads(text ? text : "", 0, NULL);
+	const char *version = json_string_value(json_object_get(info, "version"));
+
+	snprintf(out, size, "%s", version ? version : "of another version");
+	json_decref(info);
 }
 
 /* Reads the nodes through a handle of its own: the other one is inside a call. */

@@ -118,10 +118,15 @@ static int living_node(struct queue_sqlite *q, char **who, struct err *err)
 	if (!st)
 		return -1;
 	while ((rc = db_step(q->db, st, err)) == 1) {
+		int64_t tasks = db_col_int(st, 2);
+		char version[64];
+
 		if (!sq_node_lives(db_col_text(st, 1)))
 			continue;
-		*who = xasprintf("waiting for node %s to finish %lld tasks before upgrading the "
-				 "queue", db_col_text(st, 0), (long long)db_col_int(st, 2));
+		sq_node_version(db_col_text(st, 1), version, sizeof(version));
+		*who = xasprintf("waiting for node %s (kubeque %s) to finish %lld task%s before "
+				 "upgrading the queue", db_col_text(st, 0), version,
+				 (long long)tasks, tasks == 1 ? "" : "s");
 		break;
 	}
 	db_reset(st);
@@ -144,7 +149,7 @@ static int drain_nodes(struct queue_sqlite *q, char **who, struct err *err)
 
 static int wait_for_nodes(struct queue_sqlite *q, struct err *err)
 {
-	int64_t end = clock_mono_ms() + q->busy_ms;
+	int64_t end = q->patient ? INT64_MAX : clock_mono_ms() + q->busy_ms;
 	bool told = false;
 
 	for (;;) {

@@ -6,6 +6,7 @@
 #include "work/consumer.h"
 
 #include "base/base.h"
+#include "base/version.h"
 #include "script/call.h"
 #include "script/convert.h"
 #include "script/libs.h"
@@ -61,6 +62,7 @@ static int consume_(lua_State *L)
 	o.cluster = s->cluster;
 	script_options(L, 1, opts, ARRAY_SIZE(opts));
 	o.home = s->home;
+	o.version = KUBEQUE_VERSION;
 	o.linger_ms = check_linger(L, linger);
 	policy = lua_newuserdatauv(L, sizeof(struct policy *), 0);
 	*policy = NULL;

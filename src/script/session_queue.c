@@ -16,7 +16,8 @@ static struct queue *open_queue(const struct session *s, bool create, bool read_
 {
 	char *path = xasprintf("%s/queue.db", s->home);
 	struct queue_sqlite_options o = { .path = path, .create = create, .read_only = read_only,
-					  .lease_ms = s->lease_ms, .notice = notice };
+					  .lease_ms = s->lease_ms, .notice = notice,
+					  .patient = true };
 	struct queue *q = queue_sqlite_open(&o, err);
 
 	free(path);
