@@ -17,8 +17,8 @@ def _(home):
     text = page("README.md")
     block = re.search(r"Make `params.csv`:\n\n((?:    .*\n)+)", text).group(1)
     home.file("params.csv", re.sub(r"^    ", "", block, flags=re.M))
-    script = re.search(r"a script `train.sh`:\n\n    (.*)\n", text).group(1)
-    home.file("train.sh", script + "\n")
+    script = re.search(r"a script `train.sh`:\n\n((?:    .*\n)+)", text).group(1)
+    home.file("train.sh", re.sub(r"^    ", "", script, flags=re.M))
     command = re.search(r"^    kubeque (sub -n sweep .*)$", text, re.M).group(1)
     import shlex
     result = home.kq(*shlex.split(command))
@@ -26,6 +26,7 @@ def _(home):
     assert home.kq("status", "sweep").out == "sweep: complete(code=0): 3  nodes: RUNNING: 1\n"
     assert home.kq("fetch", "sweep").code == 0
     assert home.read("sweep/1/model.txt") == "seed 1, rate 0.1\n"
+    assert home.kq("logs", "sweep.2").out == "training with seed 2\n"
     assert "3" in home.kq("explain", "sweep.3").out
     assert home.kq("retry", "sweep").code == 0
 
