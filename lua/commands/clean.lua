@@ -56,6 +56,10 @@ local function confirm(opt, what)
     fault.raise("usage", "option --results deletes results for good: add --yes")
   end
   io.stderr:write(("Delete the results of %s for good? [y/N] "):format(what))
+  if not kubeque.term.wait_line() then
+    io.stderr:write "\n"
+    fault.raise("interrupted", "nothing was deleted")
+  end
   local answer = io.read "l"
   if not answer or not answer:lower():match "^y" then
     fault.raise("usage", "nothing was deleted")

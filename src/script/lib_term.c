@@ -1,16 +1,36 @@
 /* kubeque.term and kubeque.out. */
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/base.h"
 #include "script/call.h"
 #include "script/convert.h"
+#include "script/interrupt.h"
 #include "script/libs.h"
 #include "script/out.h"
+#include "sys/signals.h"
 
 static int term_width_(lua_State *L)
 {
 	lua_pushinteger(L, term_width());
+	return 1;
+}
+
+/* term.wait_line() -> true: stdin has a line, or has ended; false: interrupted meanwhile */
+static int term_wait_line(lua_State *L)
+{
+	struct pollfd p[] = {
+		{ .fd = STDIN_FILENO, .events = POLLIN },
+		{ .fd = signals_fd(), .events = POLLIN },
+	};
+
+	while (!signals_interrupted() && poll(p, ARRAY_SIZE(p), -1) < 0 && errno == EINTR)
+		;
+	if (signals_interrupted())
+		interrupt_seen();
+	lua_pushboolean(L, !signals_interrupted());
 	return 1;
 }
 
@@ -87,6 +107,7 @@ static const luaL_Reg term_functions[] = {
 	{ "clear", term_clear },
 	{ "isatty", term_isatty },
 	{ "live_width", term_live_width_ },
+	{ "wait_line", term_wait_line },
 	{ "width", term_width_ },
 	{ "write_line", term_write_line },
 	{ NULL, NULL },

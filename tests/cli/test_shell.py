@@ -51,7 +51,7 @@ def _(home):
             if select.select([fd], [], [], 0.05)[0]:
                 text += os.read(fd, 4096)
     until(b"# " if os.geteuid() == 0 else b"$ ")
-    os.write(fd, b"echo be'gin'; sleep 100\n")
+    os.write(fd, b"sh -c 'echo be\"\"gin; exec sleep 100'\n")
     until(b"begin\r\n")
     os.write(fd, b"\x03")
     os.write(fd, b"echo st'ill' here; exit 7\n")
