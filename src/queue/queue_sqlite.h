@@ -93,8 +93,6 @@ int sq_holder_hook(void *ctx, int64_t waited_ms);
 bool sq_node_lives(const char *info);
 /* The version of kubeque that a node's info names. */
 void sq_node_version(const char *info, char *out, size_t size);
-/* Pid of the holder of the write lock, 0: nobody or unknown. */
-int64_t sq_holder(const char *path);
 
 /* ---- queue_sqlite_txn.c ---- */
 
@@ -125,6 +123,12 @@ int sq_event(struct queue_sqlite *q, int64_t t, int64_t job, int64_t n, const ch
 /* Answers of calls, by op: 1 found, 0 none. */
 int sq_done_get(struct queue_sqlite *q, uint64_t op, int64_t *answer, int64_t *extra,
 		struct err *err);
+/* The frame of a call that happens once: begins; 1 the op was done, with this answer, and nothing is
+ * open any more; 0 go on; -1. Its end commits if rc is 1 (then the answer was put), else it rolls
+ * back; rc, or -1 if the commit failed. */
+int sq_once_begin(struct queue_sqlite *q, bool full, uint64_t op, int64_t *answer,
+		  struct err *err);
+int sq_once_end(struct queue_sqlite *q, int rc, struct err *err);
 int sq_done_put(struct queue_sqlite *q, uint64_t op, int64_t answer, int64_t extra,
 		struct err *err);
 

@@ -1,14 +1,12 @@
 #include "queue/queue_sqlite.h"
 
-#include <fcntl.h>
 #include <jansson.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "sys/lock.h"
 #include "sys/machine.h"
 #include "sys/proc.h"
 
@@ -18,55 +16,7 @@
  * is our own, it lost its lease long ago, and so it is killed. Nobody else is.
  */
 
-enum { WRITE_LOCK_BYTE = 120, FDS_MAX = 16, GAP_MS = 5000 };
-
-/*
- * Closing any descriptor of a file drops all POSIX locks this process has on it, those of SQLite
- * included. So a descriptor made to look at the lock is kept until the process ends.
- */
-static struct shm_fd {
-	dev_t dev;
-	ino_t ino;
-	int fd;
-} shm_fds[FDS_MAX];
-static size_t n_shm_fds;
-static pthread_mutex_t shm_mutex = PTHREAD_MUTEX_INITIALIZER;
-
-static int shm_open_once(const char *path)
-{
-	struct stat st;
-	int fd = -1;
-
-	if (stat(path, &st) < 0)
-		return -1;
-	pthread_mutex_lock(&shm_mutex);
-	for (size_t i = 0; i < n_shm_fds; i++) {
-		if (shm_fds[i].dev == st.st_dev && shm_fds[i].ino == st.st_ino)
-			fd = shm_fds[i].fd;
-	}
-	if (fd < 0 && n_shm_fds < FDS_MAX) {
-		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (fd >= 0 && fstat(fd, &st) == 0)
-			shm_fds[n_shm_fds++] = (struct shm_fd){ st.st_dev, st.st_ino, fd };
-	}
-	pthread_mutex_unlock(&shm_mutex);
-	return fd;
-}
-
-int64_t sq_holder(const char *path)
-{
-	char *shm = xasprintf("%s-shm", path);
-	struct flock lock = {
-		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = WRITE_LOCK_BYTE, .l_len = 1,
-	};
-	int fd = shm_open_once(shm);
-	int64_t pid = 0;
-
-	if (fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
-		pid = lock.l_pid;
-	free(shm);
-	return pid;
-}
+enum { GAP_MS = 5000 };
 
 struct search {
 	int64_t pid;
@@ -143,13 +93,11 @@ static bool is_node(const struct queue_sqlite *q, int64_t pid, uint64_t start)
  * it is one transaction that holds the lock. */
 static void look(const char *path, struct holder_look *out)
 {
-	char *shm = xasprintf("%s-shm", path);
-	int fd = shm_open_once(shm);
+	int fd = lock_db_shm(path);
 
-	*out = (struct holder_look){ .pid = sq_holder(path) };
+	*out = (struct holder_look){ .pid = lock_db_writer(path) };
 	if (fd >= 0 && pread(fd, out->head, sizeof(out->head), 0) < 0)
 		out->pid = 0;
-	free(shm);
 }
 
 /* The looks go on over several waits that all ended in vain: nodes wait less than a lease at a

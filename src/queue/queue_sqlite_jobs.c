@@ -87,45 +87,32 @@ int sq_job_move(struct queue *base, int64_t job, enum job_event ev, bool force, 
 {
 	struct queue_sqlite *q = sq_of(base);
 	int64_t answer;
-	int rc;
+	int rc = sq_once_begin(q, true, op, &answer, err);
 
-	if (sq_begin(q, true, err) < 0)
+	if (rc != 0)
+		return rc < 0 ? -1 : (int)answer;
+	return sq_once_end(q, move_now(q, job, ev, force, op, err), err);
+}
+
+static int told_now(struct queue_sqlite *q, int64_t job, uint64_t op, struct err *err)
+{
+	sqlite3_stmt *st = db_prepare(q->db, sql_told, err);
+
+	if (!st)
 		return -1;
-	rc = sq_done_get(q, op, &answer, NULL, err);
-	if (rc == 0)
-		rc = move_now(q, job, ev, force, op, err);
-	else
-		rc = rc < 0 ? -1 : 2;
-	if (rc == 1)
-		return sq_commit(q, err) < 0 ? -1 : 1;
-	sq_rollback(q);
-	return rc == 2 ? (int)answer : rc;
+	db_bind_int(st, 1, job);
+	return sq_run(q, st, err) < 0 || sq_done_put(q, op, 1, 0, err) < 0 ? -1 : 1;
 }
 
 int sq_job_told(struct queue *base, int64_t job, uint64_t op, struct err *err)
 {
 	struct queue_sqlite *q = sq_of(base);
 	int64_t answer;
-	sqlite3_stmt *st;
-	int rc;
+	int rc = sq_once_begin(q, false, op, &answer, err);
 
-	if (sq_begin(q, false, err) < 0)
-		return -1;
-	rc = sq_done_get(q, op, &answer, NULL, err);
-	if (rc == 1) {
-		sq_rollback(q);
-		return 0;
-	}
-	st = rc < 0 ? NULL : db_prepare(q->db, sql_told, err);
-	if (!st)
-		goto fail;
-	db_bind_int(st, 1, job);
-	if (sq_run(q, st, err) < 0 || sq_done_put(q, op, 1, 0, err) < 0)
-		goto fail;
-	return sq_commit(q, err);
-fail:
-	sq_rollback(q);
-	return -1;
+	if (rc == 0)
+		rc = sq_once_end(q, told_now(q, job, op, err), err);
+	return rc < 0 ? -1 : 0;
 }
 
 /* ---- reset ---- */

@@ -245,38 +245,22 @@ int sq_node_move(struct queue *base, const char *node, int64_t v, enum node_even
 {
 	struct queue_sqlite *q = sq_of(base);
 	int64_t answer;
-	int rc;
+	int rc = sq_once_begin(q, false, op, &answer, err);
 
-	if (sq_begin(q, false, err) < 0)
-		return -1;
-	rc = sq_done_get(q, op, &answer, NULL, err);
-	if (rc == 0)
-		rc = move_now(q, node, v, ev, op, err);
-	else
-		rc = rc < 0 ? -1 : 2;
-	if (rc == 1)
-		return sq_commit(q, err) < 0 ? -1 : 1;
-	sq_rollback(q);
-	return rc == 2 ? (int)answer : rc;
+	if (rc != 0)
+		return rc < 0 ? -1 : (int)answer;
+	return sq_once_end(q, move_now(q, node, v, ev, op, err), err);
 }
 
 int sq_node_wait(struct queue *base, const char *node, int64_t v, uint64_t op, struct err *err)
 {
 	struct queue_sqlite *q = sq_of(base);
 	int64_t answer;
-	int rc;
+	int rc = sq_once_begin(q, false, op, &answer, err);
 
-	if (sq_begin(q, false, err) < 0)
-		return -1;
-	rc = sq_done_get(q, op, &answer, NULL, err);
-	if (rc == 0)
-		rc = wait_now(q, node, v, op, err);
-	else
-		rc = rc < 0 ? -1 : 2;
-	if (rc == 1)
-		return sq_commit(q, err) < 0 ? -1 : 1;
-	sq_rollback(q);
-	return rc == 2 ? (int)answer : rc;
+	if (rc != 0)
+		return rc < 0 ? -1 : (int)answer;
+	return sq_once_end(q, wait_now(q, node, v, op, err), err);
 }
 
 int sq_node_info(struct queue *base, const char *node, const char *info, struct err *err)

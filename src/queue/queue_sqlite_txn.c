@@ -243,6 +243,26 @@ int sq_done_get(struct queue_sqlite *q, uint64_t op, int64_t *answer, int64_t *e
 	return rc;
 }
 
+int sq_once_begin(struct queue_sqlite *q, bool full, uint64_t op, int64_t *answer, struct err *err)
+{
+	int rc;
+
+	if (sq_begin(q, full, err) < 0)
+		return -1;
+	rc = sq_done_get(q, op, answer, NULL, err);
+	if (rc != 0)
+		sq_rollback(q);
+	return rc;
+}
+
+int sq_once_end(struct queue_sqlite *q, int rc, struct err *err)
+{
+	if (rc == 1)
+		return sq_commit(q, err) < 0 ? -1 : 1;
+	sq_rollback(q);
+	return rc;
+}
+
 int sq_done_put(struct queue_sqlite *q, uint64_t op, int64_t answer, int64_t extra,
 		struct err *err)
 {

@@ -174,21 +174,20 @@ static struct {
 static size_t shm_count;
 static pthread_mutex_t shm_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-/* A descriptor of the -shm file that is never closed: POSIX drops all locks that a process has on
- * a file when it closes any descriptor of it, SQLite's included. */
-static int shm_fd(const char *path)
+int lock_db_shm(const char *db)
 {
+	char *path = xasprintf("%s-shm", db);
 	struct stat st;
 	int fd = -1;
 
 	if (stat(path, &st) < 0)
-		return -1;
+		goto out;
 	pthread_mutex_lock(&shm_mutex);
 	for (size_t i = 0; i < shm_count; i++)
 		if (shm[i].dev == st.st_dev && shm[i].ino == st.st_ino)
 			fd = shm[i].fd;
 	if (fd < 0 && shm_count < SHM_MAX) {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 		if (fd >= 0 && fstat(fd, &st) == 0) {
 			shm[shm_count].dev = st.st_dev;
 			shm[shm_count].ino = st.st_ino;
@@ -196,6 +195,8 @@ static int shm_fd(const char *path)
 		}
 	}
 	pthread_mutex_unlock(&shm_mutex);
+out:
+	free(path);
 	return fd;
 }
 
@@ -203,10 +204,8 @@ pid_t lock_db_writer(const char *path)
 {
 	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = SHM_WRITE_LOCK,
 			    .l_len = 1 };
-	char *name = xasprintf("%s-shm", path);
-	int fd = shm_fd(name);
+	int fd = lock_db_shm(path);
 
-	free(name);
 	if (fd < 0 || fcntl(fd, F_GETLK, &fl) < 0 || fl.l_type == F_UNLCK)
 		return 0;
 	return fl.l_pid > 0 ? fl.l_pid : 0;

@@ -28,9 +28,12 @@ int lock_probe(int dirfd, const char *name, struct err *err);
 /* Process that holds it: its pid, 0: nobody, or not known (/proc/locks tells). */
 pid_t lock_holder(int dirfd, const char *name);
 
-/* Process that holds the write lock of the SQLite WAL database at `path`: its pid, 0: nobody or
- * not known. (F_GETLK on byte 120 of `<path>-shm`; the descriptor stays open for good, because
- * closing it would drop SQLite's own locks.) */
-pid_t lock_db_writer(const char *path);
+/* Descriptor of the -shm file of the SQLite WAL database `db`, -1: none. It stays open for good and
+ * is only looked at: POSIX drops all locks that a process has on a file, SQLite's included, when it
+ * closes any descriptor of it. */
+int lock_db_shm(const char *db);
+/* Process that holds the write lock of that database (byte 120 of the -shm file): its pid, 0: nobody
+ * or not known. */
+pid_t lock_db_writer(const char *db);
 
 #endif

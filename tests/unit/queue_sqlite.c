@@ -7,6 +7,7 @@
 
 #include "contract/queue_fixture.h"
 #include "queue/queue_sqlite.h"
+#include "sys/lock.h"
 #include "sys/machine.h"
 #include "sys/proc.h"
 
@@ -242,7 +243,7 @@ static void stuck_holder(void)
 	ok(q, "opening needs no write lock");
 	if (!q)
 		return;
-	is_int(sq_holder(path_of("h.db")), pid, "the holder of the write lock is known");
+	is_int(lock_db_writer(path_of("h.db")), pid, "the holder of the write lock is known");
 	is_int(queue_event_add(q, &e, &err), -1, "a stranger who holds it is not touched");
 	is_int(err.code, ERR_BUSY, "the call is busy");
 	snprintf(text, sizeof(text), "process %d", (int)pid);
