@@ -58,28 +58,6 @@ static int close_fd(lua_State *L)
 	return 0;
 }
 
-static int read_part(int fd, struct buf *out, size_t max, int64_t offset, struct err *err)
-{
-	while (out->n < max) {
-		size_t want = MIN(max - out->n, (size_t)65536);
-		ssize_t n;
-
-		buf_grow(out, want);
-		n = pread(fd, out->p + out->n, want, offset + (int64_t)out->n);
-		if (n < 0 && errno == ESPIPE)
-			n = read(fd, out->p + out->n, want);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(err, "cannot read");
-		if (n == 0)
-			break;
-		out->n += (size_t)n;
-		out->p[out->n] = '\0';
-	}
-	return 0;
-}
-
 /* fs.read(path[, max[, offset]]) -> text: all of it, or at most max bytes from offset */
 static int fs_read(lua_State *L)
 {
@@ -94,7 +72,7 @@ static int fs_read(lua_State *L)
 	*fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (*fd < 0)
 		return fail_errno(L, "cannot read", path);
-	if (read_part(*fd, b, (size_t)max + (part ? 0 : 1), offset, &err) < 0) {
+	if (file_read_part(*fd, (size_t)max + (part ? 0 : 1), offset, b, &err) < 0) {
 		err_prefix(&err, "%s", path);
 		return script_fail(L, &err);
 	}

@@ -291,19 +291,16 @@ out:
 	return ret < 0 ? err_prefix(err, "%s", path) : 0;
 }
 
-int file_tail(int fd, size_t max, struct buf *out, struct err *err)
+int file_read_part(int fd, size_t max, int64_t at, struct buf *out, struct err *err)
 {
-	struct stat st;
-	off_t at;
-
-	if (fstat(fd, &st) < 0)
-		return err_sys(err, "cannot look at file");
-	at = st.st_size > (off_t)max ? st.st_size - (off_t)max : 0;
-	for (size_t left = MIN(max, (size_t)(st.st_size - at)); left;) {
+	for (size_t left = max; left;) {
+		size_t want = MIN(left, (size_t)65536);
 		ssize_t n;
 
-		buf_grow(out, left);
-		n = pread(fd, out->p + out->n, left, at);
+		buf_grow(out, want);
+		n = pread(fd, out->p + out->n, want, at);
+		if (n < 0 && errno == ESPIPE)
+			n = read(fd, out->p + out->n, want);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -316,6 +313,17 @@ int file_tail(int fd, size_t max, struct buf *out, struct err *err)
 		left -= (size_t)n;
 	}
 	return 0;
+}
+
+int file_tail(int fd, size_t max, struct buf *out, struct err *err)
+{
+	struct stat st;
+	off_t at;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "cannot look at file");
+	at = st.st_size > (off_t)max ? st.st_size - (off_t)max : 0;
+	return file_read_part(fd, MIN(max, (size_t)(st.st_size - at)), at, out, err);
 }
 
 static void user_label(uid_t uid, char *out, size_t n)

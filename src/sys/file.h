@@ -53,6 +53,8 @@ enum { FILE_TEMP_SIZE = 64 };
 int file_temp(int dirfd, const char *prefix, mode_t mode, char *name, struct err *err);
 /* fsync of a directory descriptor; a file system that cannot is not an error. */
 int file_sync_dir(int dirfd, struct err *err);
+/* Up to `max` bytes from offset `at` appended to *out; from where a pipe stands. 0/-1. */
+int file_read_part(int fd, size_t max, int64_t at, struct buf *out, struct err *err);
 /* The last `max` bytes of an open regular file appended to *out. 0/-1. */
 int file_tail(int fd, size_t max, struct buf *out, struct err *err);
 
