@@ -159,23 +159,6 @@ out:
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-/* Could the line, with its values in place, need no shell? Asked once, with harmless values. */
-static bool may_be_plain(const struct template *t)
-{
-	struct buf b = BUF_INIT;
-	bool plain;
-
-	for (size_t i = 0; i < t->n; i++) {
-		if (t->piece[i].column == TEMPLATE_LITERAL)
-			buf_addstr(&b, t->piece[i].text);
-		else
-			buf_addch(&b, 'a');
-	}
-	plain = shell_is_plain(buf_str(&b));
-	buf_release(&b);
-	return plain;
-}
-
 static int compile_command(struct plan *p, struct err *err)
 {
 	const struct submit_spec *s = p->spec;
@@ -191,11 +174,6 @@ static int compile_command(struct plan *p, struct err *err)
 		words[i] = str_of(s->words[i]);
 	p->common.command = (struct strs){ words, s->n_words };
 	p->common.one_word = p->command.shell;
-	if (!p->command.shell)
-		return 0;
-	if (template_compile(&p->raw, words[0], TEMPLATE_TEXT, &p->rows.columns, err) < 0)
-		return -1;
-	p->may_be_plain = may_be_plain(&p->raw);
 	return 0;
 }
 
@@ -216,9 +194,7 @@ static bool first_word_depends(const struct plan *p)
 {
 	if (!p->has_command)
 		return true;
-	if (p->command.shell)
-		return p->may_be_plain && !p->raw.constant;
-	return !p->command.word[0].t.constant;
+	return (!p->command.shell || p->command.maybe_plain) && !p->command.word[0].t.constant;
 }
 
 static void weigh(struct plan *p)
@@ -288,7 +264,6 @@ void plan_close(struct plan *p)
 {
 	if (p->has_command)
 		command_release(&p->command);
-	template_release(&p->raw);
 	template_release(&p->cd);
 	for (size_t i = 0; i < p->n_env; i++)
 		template_release(&p->env[i].value);

@@ -24,7 +24,6 @@ struct plan {
 
 	struct common common;   /* as it will be stored */
 	struct command command;
-	struct template raw;    /* one word: the values as they are, for "needs no shell" */
 	struct template cd;
 	struct plan_env *env;   /* that depend on the row */
 	size_t n_env;
@@ -49,7 +48,6 @@ struct plan {
 	size_t base_env;          /* bytes of the submitter's environment */
 	bool every_row;           /* each row has to be made to be checked */
 	bool has_command;
-	bool may_be_plain;        /* the line may turn out to need no shell */
 	bool has_cd;              /* the directory depends on the row */
 	bool own_inputs;          /* some task has inputs of its own */
 };

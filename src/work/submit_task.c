@@ -234,19 +234,6 @@ static struct str text_at(const struct task_maker *m, size_t i)
 	return (struct str){ m->text.p + m->offset[i], m->offset[i + 1] - m->offset[i] - 1 };
 }
 
-/* The line of a one-word command, as it is, when it needs no shell. */
-static bool make_plain(struct task_maker *m, const struct plan *p, const struct row *row)
-{
-	struct str line;
-
-	if (!p->may_be_plain)
-		return false;
-	buf_clear(&m->text);
-	template_expand(&p->raw, row->value, &m->text);
-	line = buf_str(&m->text);
-	return shell_is_plain(line);
-}
-
 static void set_one_word(struct task_maker *m, struct str line, bool plain)
 {
 	m->task.shell = !plain;
@@ -279,14 +266,12 @@ static int make_texts(struct task_maker *m, struct plan *p, const struct row *ro
 		buf_clear(&m->text);
 		cd = buf_str(&cd_text);
 	}
-	if (words && p->command.shell && make_plain(m, p, row)) {
-		plain = true;
+	if (words && p->command.shell) {
 		m->offset[0] = 0;
+		plain = command_expand_line(&p->command, row->value, &m->text);
 		buf_addch(&m->text, '\0');
-	} else if (words) {
-		buf_clear(&m->text);
-		if (add_words(m, p, row, cd, err) < 0)
-			goto out;
+	} else if (words && add_words(m, p, row, cd, err) < 0) {
+		goto out;
 	}
 	for (size_t i = 0; i < p->n_env; i++) {
 		m->offset[k++] = m->text.n;
