@@ -141,7 +141,8 @@ local function find_failure(w, now)
     local task = list and list[#list]
     if task then
       entry.failed_at = task.n
-      w.failure = ("task %d %s"):format(task.n, task.label)
+      local name = #w.jobs > 1 and ("%s.%d"):format(entry.job.id, task.n) or "task " .. task.n
+      w.failure = name .. " " .. task.label
     end
   end
   w.next_failure = now + math.max(2, 50 * (kubeque.time.mono() - now))
