@@ -23,8 +23,14 @@ end
 ---Fetches the results of a job; also what `sub --fetch` does at the end. Raises what went wrong.
 local function fetch(ctx, job, ranges, o)
   local dest = o.dest or job.id
-  local done = fault.check(kubeque.fetch(job.born, { dest = dest, flat = o.flat or false,
-    only = o.only, ranges = ranges, force = o.force or false, progress = progress_line(ctx) }))
+  local done, why, code = kubeque.fetch(job.born, { dest = dest, flat = o.flat or false,
+    only = o.only, ranges = ranges, force = o.force or false, progress = progress_line(ctx) })
+  if not done and code == "interrupted" then
+    kubeque.term.clear()
+    kubeque.log.info(("Interrupted: what is there stays, kubeque fetch %s goes on"):format(job.id))
+    fault.raise("interrupted", "")
+  end
+  fault.check(done, why, code)
   kubeque.term.clear()
   if not ctx.quiet then
     kubeque.log.info(("Fetched %s of %s into %s: %s (%s)%s"):format(plural(done.tasks, "task"),

@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "sys/signals.h"
 
-enum { COPY_CHUNK = 256 * 1024 };
+/* Between two calls a client may be interrupted: nobody waits for the rest of a big file. */
+enum { COPY_CHUNK = 256 * 1024, RANGE_CHUNK = 64 * 1024 * 1024 };
 
 /* By read and write from `at` to the end of the file, or for `left` bytes (-1: all). */
 static int copy_by_hand(int src, int dst, off_t at, off_t left, struct err *err)
@@ -43,6 +45,9 @@ static int copy_by_hand(int src, int dst, off_t at, off_t left, struct err *err)
 		at += n;
 		if (left > 0)
 			left -= n;
+		ret = n == COPY_CHUNK ? signals_check(err) : 0;
+		if (ret < 0)
+			break;
 	}
 out:
 	free(space);
@@ -55,7 +60,7 @@ static int copy_range(int src, int dst, off_t at, off_t left, struct err *err)
 	loff_t in = at, out = at;
 
 	while (left != 0) {
-		size_t want = left < 0 || left > (1 << 30) ? (size_t)1 << 30 : (size_t)left;
+		size_t want = left < 0 || left > RANGE_CHUNK ? RANGE_CHUNK : (size_t)left;
 		ssize_t n = copy_file_range(src, &in, dst, &out, want, 0);
 
 		if (n < 0 && errno == EINTR)
@@ -69,6 +74,8 @@ static int copy_range(int src, int dst, off_t at, off_t left, struct err *err)
 			return 0;
 		if (left > 0)
 			left -= n;
+		if (n == RANGE_CHUNK && signals_check(err) < 0)
+			return -1;
 	}
 	return 0;
 }

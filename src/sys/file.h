@@ -63,7 +63,8 @@ int file_tail(int fd, size_t max, struct buf *out, struct err *err);
 enum file_copied { FILE_CLONED, FILE_COPIED }; /* shares blocks, or own bytes */
 
 /* All of `src` (from offset 0) into the empty file `dst`: FICLONE, else copy_file_range, else
- * read and write. Returns enum file_copied or -1. Holes stay holes where the kernel keeps them. */
+ * read and write. Returns enum file_copied or -1 (ERR_INTERRUPTED when a signal came to a client in
+ * the middle of a big file). Holes stay holes where the kernel keeps them. */
 int file_clone_fd(int src, int dst, struct err *err);
 /* Regular file to a new file (O_EXCL) with the source's rwx bits (or `mode` unless it is -1) and
  * its mtime. With `follow` false a symlink as source is refused. Returns enum file_copied, -1. */

@@ -125,6 +125,20 @@ def _(home):
     assert home.kq("kill", "j").code == 0
 
 
+@test("fetch of something big stops at once; nothing partial has its final name; it goes on later")
+def _(home):
+    assert home.kq("sub", "-q", "-n", "j", "head -c 400000000 /dev/zero > big; echo small > small").code == 0
+    child = home.start("fetch", "j")
+    part = home.cwd + "/j/.1.part/big"
+    wait_for(lambda: os.path.exists(part) or child.poll() is not None)
+    status, err, took = end(child, signal.SIGINT)
+    if status != 0:  # it was not quicker
+        assert status == 130 and "Interrupted" in err and "kubeque fetch j" in err and took < 2, (status, err, took)
+        assert not os.path.exists(home.cwd + "/j/1")
+    assert home.kq("fetch", "j").code == 0
+    assert os.path.getsize(home.cwd + "/j/1/big") == 400000000 and sorted(os.listdir(home.cwd + "/j")) == ["1", "tasks.csv"]
+
+
 @test("precedence: interrupted beats failed, --wait-timeout beats failed")
 def _(home):
     child = home.start("sub", "-n", "j", "--seq", "2", "test $KQ_TASK = 2 && exec sleep 30; exit 3")
