@@ -51,9 +51,9 @@ one machine. On a network file system the queue lives in `/var/tmp/kubeque-UID` 
 ## Other environment variables
 
 `KUBEQUE_HOME`, `KUBEQUE_CONFIG` as above. `NO_COLOR` (not empty) removes colour, `FORCE_COLOR` (not
-empty, not 0) gives `status` its colour when piped, too; `TERM=dumb` and a stderr that is no terminal
-remove the live line; `COLUMNS` is the width of tables on a terminal and of the live line. Any other
-`KUBEQUE_X` is a warning.
+empty, not 0) gives `status` its colour when piped, too; `TERM=dumb` and a stderr that is no
+terminal remove the live line; `COLUMNS` is the width of tables on a terminal and of the live line.
+Any other `KUBEQUE_X` is a warning.
 ]]
 
 local function default_of(key)
