@@ -51,20 +51,41 @@ void proc_signals_changed(void)
 	atomic_store(&known, false);
 }
 
+/* sigaction(2) itself: the C library's wrapper refuses its own two signals (32 and 33), which its
+ * posix_spawn leaves ignored in the children of threaded programs, kubeque's starter perhaps. */
+struct kernel_sigaction {
+	uintptr_t handler;
+	unsigned long flags;
+	uintptr_t restorer;
+	uint64_t mask;
+};
+
+static bool is_default(int sig)
+{
+	struct kernel_sigaction sa;
+
+	return syscall(SYS_rt_sigaction, sig, NULL, &sa, sizeof(sa.mask)) < 0 ||
+	       sa.handler == (uintptr_t)SIG_DFL;
+}
+
+static void make_default(int sig)
+{
+	const struct kernel_sigaction sa = { .handler = (uintptr_t)SIG_DFL };
+
+	(void)syscall(SYS_rt_sigaction, sig, &sa, NULL, sizeof(sa.mask));
+}
+
 static uint64_t signals_to_reset(void)
 {
 	uint64_t set = 0;
 
 	if (atomic_load(&known))
 		return atomic_load(&touched);
-	atomic_store(&known, true);
-	for (int sig = 1; sig < NSIG && sig <= 64; sig++) {
-		struct sigaction sa;
-
-		if (sigaction(sig, NULL, &sa) == 0 && sa.sa_handler != SIG_DFL)
+	for (int sig = 1; sig <= 64; sig++)
+		if (!is_default(sig))
 			set |= (uint64_t)1 << (sig - 1);
-	}
 	atomic_store(&touched, set);
+	atomic_store(&known, true);
 	return set;
 }
 
@@ -135,7 +156,7 @@ static void __attribute__((noreturn, no_sanitize("address"))) child(struct launc
 
 	for (int sig = 1; sig <= 64; sig++)
 		if (l->reset & ((uint64_t)1 << (sig - 1)))
-			(void)signal(sig, SIG_DFL);
+			make_default(sig);
 	if (s->new_session)
 		(void)setsid();
 	else if (!s->same_group)
