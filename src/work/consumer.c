@@ -367,6 +367,7 @@ static int live(const struct consumer_options *o, const char *id, int sig_fd, st
 	q = lease_q = NULL;
 	log_info("Node %s is ready", c.node);
 	loop(&c);
+	node_logs_trim(c.nodes_fd);
 	ret = c.phase == PHASE_LOST && !c.told_to_leave;
 	log_info("Node %s leaves", c.node);
 out:

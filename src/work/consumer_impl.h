@@ -107,4 +107,9 @@ void ending_deadlines(struct consumer *c, int64_t now_ns);
 void ending_held(struct consumer *c, const struct lease_news *news);
 void ending_stop_all(struct consumer *c, enum run_stop why, bool hard);
 
+/* ---- node_logs.c ---- */
+
+/* Old logs of nodes that are gone are removed. */
+void node_logs_trim(int nodes_fd);
+
 #endif

@@ -20,6 +20,7 @@
 #include "cas/cas.h"
 #include "sys/bell.h"
 #include "sys/file.h"
+#include "sys/lock.h"
 #include "tap.h"
 #include "work/control.h"
 #include "work/reaper.h"
@@ -530,6 +531,36 @@ static void test_work_dir(void)
 	free(work);
 }
 
+/* Logs of nodes do not pile up. */
+static void test_logs(void)
+{
+	const struct timespec old[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+	struct err err = ERR_INIT;
+	char *nodes = xasprintf("%s/nodes", top);
+	int fd = open(nodes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct lock lock = LOCK_INIT;
+	int64_t a;
+	pid_t pid;
+
+	make("nodes/gone.log");
+	make("nodes/lives.log");
+	make("nodes/young.log");
+	(void)utimensat(fd, "gone.log", old, 0);
+	(void)utimensat(fd, "lives.log", old, 0);
+	is_int(lock_take(&lock, fd, "lives.lock", false, 0, &err), 1, "a node with an old log");
+	begin("logs", "true", NULL, NULL);
+	a = submit();
+	pid = node("n19", 0, 10000);
+	ok(wait_over(a), "a node comes");
+	is_int(ended(pid), 0, "and leaves");
+	ok(!exists("nodes", "gone.log"), "the old log of a node that is gone is removed");
+	ok(exists("nodes", "lives.log"), "not that of one that lives");
+	ok(exists("nodes", "young.log"), "and not a young one");
+	lock_remove(&lock, fd, "lives.lock");
+	close(fd);
+	free(nodes);
+}
+
 static size_t want_all(void *ctx, const struct job *job, int class, size_t left)
 {
 	(void)ctx;
@@ -686,6 +717,7 @@ int main(int argc, char **argv)
 	test_drain();
 	test_results_removed();
 	test_work_dir();
+	test_logs();
 	test_no_manifest();
 	test_old_kill();
 	test_missing_input();
