@@ -2,8 +2,8 @@
 #define BASE_BASE_H
 /*
  * What every file may use: a few macros, allocation that cannot fail, and the list of functions
- * that nobody may use. Small allocations abort on failure; sizes that come from outside go
- * through buf_reserve() with a limit.
+ * that nobody may use. Allocations abort on failure; sizes that come from outside are checked
+ * against a limit before.
  */
 #include <assert.h>
 #include <stdbool.h>

@@ -34,14 +34,6 @@ void buf_grow(struct buf *b, size_t more)
 	b->cap = cap;
 }
 
-int buf_reserve(struct buf *b, size_t more, size_t limit, struct err *err)
-{
-	if (more > limit || b->n > limit - more)
-		return err_set(err, ERR_USAGE, "larger than %zu bytes", limit);
-	buf_grow(b, more);
-	return 0;
-}
-
 void buf_add(struct buf *b, const void *p, size_t n)
 {
 	if (!n)

@@ -30,8 +30,6 @@ static inline void buf_clear(struct buf *b) /* keeps the memory */
 }
 /* Room for `more` bytes and the NUL behind what is there; aborts when memory is gone. */
 void buf_grow(struct buf *b, size_t more);
-/* The same for a size that comes from outside: above `limit` bytes in all it is ERR_USAGE. */
-int buf_reserve(struct buf *b, size_t more, size_t limit, struct err *err);
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_adds(struct buf *b, const char *s);
 void buf_addstr(struct buf *b, struct str s);

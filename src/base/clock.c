@@ -25,11 +25,6 @@ int64_t clock_wall_ms(void)
 	return read_ns(CLOCK_REALTIME) / 1000000;
 }
 
-int64_t clock_boot_ns(void)
-{
-	return read_ns(CLOCK_BOOTTIME);
-}
-
 static void split(int64_t wall_ms, int64_t *sec, int *ms)
 {
 	*sec = wall_ms / 1000;

@@ -9,7 +9,6 @@
 int64_t clock_mono_ns(void); /* CLOCK_MONOTONIC */
 int64_t clock_mono_ms(void);
 int64_t clock_wall_ms(void); /* ms since 1970-01-01 UTC */
-int64_t clock_boot_ns(void); /* CLOCK_BOOTTIME: what /proc/PID/stat start times count in */
 
 enum { CLOCK_RFC3339_SIZE = 25, CLOCK_LOG_SIZE = 24 };
 /* "2017-09-15T09:49:48.062Z"; out holds CLOCK_RFC3339_SIZE bytes. */

@@ -83,21 +83,6 @@ void map_set(struct map *m, const char *key, void *value)
 	(*at)->value = value;
 }
 
-void map_del(struct map *m, const char *key)
-{
-	struct map_entry **at, *e;
-
-	if (!m->cap)
-		return;
-	at = find(m, key, hash_of(key));
-	e = *at;
-	if (!e)
-		return;
-	*at = e->next;
-	m->n--;
-	free(e);
-}
-
 void map_each(const struct map *m, void (*fn)(void *ctx, const char *key, void *value), void *ctx)
 {
 	for (size_t i = 0; i < m->cap; i++)

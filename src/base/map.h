@@ -14,7 +14,6 @@ struct map {
 void map_release(struct map *m); /* frees keys, not values */
 void *map_get(const struct map *m, const char *key); /* NULL: not there */
 void map_set(struct map *m, const char *key, void *value); /* value not NULL; replaces */
-void map_del(struct map *m, const char *key);
 /* Calls fn for every entry, in no order; fn may not change the map. */
 void map_each(const struct map *m, void (*fn)(void *ctx, const char *key, void *value), void *ctx);
 

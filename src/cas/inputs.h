@@ -90,8 +90,6 @@ const struct input_file *inputs_at(const struct input_set *in, size_t i);
 size_t inputs_of_spec(const struct input_set *in, size_t id, const struct input_file **out);
 /* The input that provides this destination, or NULL; checked, not for a pool. */
 const struct input_file *inputs_find(const struct input_set *in, const char *dst);
-/* True when some input lies at or below this directory. */
-bool inputs_have_dir(const struct input_set *in, const char *dir);
 
 enum inputs_event {
 	INPUTS_PRESENT,  /* Already in CAS cache, skipping upload of F */

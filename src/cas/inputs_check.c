@@ -248,12 +248,6 @@ static const struct input_file *find_below(const struct input_set *in, const cha
 	return NULL;
 }
 
-bool inputs_have_dir(const struct input_set *in, const char *dir)
-{
-	assert(in->checked);
-	return find_below(in, dir) != NULL;
-}
-
 /* ---- one task --------------------------------------------------------------------------- */
 
 static int by_dst_ptr(const void *a, const void *b)

@@ -82,8 +82,6 @@ bool resources_equal(const struct resources *a, const struct resources *b);
 /* {"cpu":1,"memory":0,"gpu":..,"disk":..,"licence":1}: canonical, keys in this order then sorted,
  * zeros other than cpu and memory left out. Also the form of node.cap. */
 void resources_add_json(struct buf *out, const struct resources *r);
-/* "cpu=1,memory=2G,licence=1", for people; reads back to the same. */
-void resources_add_text(struct buf *out, const struct resources *r);
 /* Over *r, as resources_parse; numbers or texts. `text` is a JSON object. */
 int resources_parse_json(const char *text, struct resources *r, unsigned *given, struct err *err);
 

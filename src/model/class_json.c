@@ -42,28 +42,6 @@ void resources_add_json(struct buf *out, const struct resources *r)
 	buf_addch(out, '}');
 }
 
-void resources_add_text(struct buf *out, const struct resources *r)
-{
-	buf_adds(out, "cpu=");
-	units_add_milli(out, r->cpu);
-	if (r->memory) {
-		buf_adds(out, ",memory=");
-		units_add_memory(out, r->memory);
-	}
-	if (r->gpu)
-		buf_addf(out, ",gpu=%lld", (long long)r->gpu);
-	if (r->disk) {
-		buf_adds(out, ",disk=");
-		units_add_memory(out, r->disk);
-	}
-	for (size_t i = 0; i < r->n_named; i++) {
-		if (!r->named[i].milli)
-			continue;
-		buf_addf(out, ",%s=", r->named[i].name);
-		units_add_milli(out, r->named[i].milli);
-	}
-}
-
 /* A JSON number or text as the amount that a user would write. */
 static int amount_text(const json_t *v, char *out, size_t n)
 {

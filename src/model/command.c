@@ -103,35 +103,6 @@ bool command_expand_line(const struct command *c, const struct str *row, struct 
 	return false;
 }
 
-bool command_next_caret(struct str line, size_t *at, struct str *name)
-{
-	for (size_t i = *at; i < line.n; i++) {
-		size_t end;
-
-		if (line.p[i] != '^' || !i || !strchr(" \t\n", line.p[i - 1]))
-			continue;
-		for (end = i + 1; end < line.n && !strchr(" \t\n;&|<>()\"'`", line.p[end]); end++)
-			;
-		*at = end;
-		*name = (struct str){ line.p + i + 1, end - i - 1 };
-		if (name->n)
-			return true;
-	}
-	*at = line.n;
-	return false;
-}
-
-const char *command_shell_like(const char *const *words, size_t n)
-{
-	static const char *const like[] = { "|", "||", "&", "&&", ";", "<", ">", ">>", "2>&1" };
-
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < ARRAY_SIZE(like); k++)
-			if (strcmp(words[i], like[k]) == 0)
-				return words[i];
-	return NULL;
-}
-
 /* ---- names of columns ------------------------------------------------------------------- */
 
 static char *param_name(struct str column)

@@ -122,11 +122,6 @@ const struct pair *pairs_find(const struct pairs *p, const char *name);
 void command_add_json(struct buf *out, const struct task_spec *t);
 /* The command as a line for people: the shell line, or the words quoted where they must be. */
 void command_add_text(struct buf *out, const struct task_spec *t);
-/* Refuses (ERR_USAGE) what cannot be started: a word, shell line or NAME=value above
- * COMMAND_WORD_MAX, or all of it with `env_bytes` of other environment above COMMAND_MAX. Names the
- * task `n`, the largest parameter, and suggests an input file. c may be NULL. */
-int task_spec_check_size(const struct task_spec *t, const struct common *c, int64_t n,
-			 size_t env_bytes, struct err *err);
 /* Names of environment variables: letters, digits, _ and not first a digit. */
 bool env_name_valid(struct str name);
 

@@ -19,18 +19,6 @@ enum params_format params_format_of(const char *name)
 	return PARAMS_CSV;
 }
 
-bool params_format_parse(const char *text, enum params_format *out)
-{
-	static const char *const name[] = { "csv", "tsv", "jsonl" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(name); i++)
-		if (strcmp(text, name[i]) == 0) {
-			*out = (enum params_format)i;
-			return true;
-		}
-	return false;
-}
-
 /* ---- for the formats -------------------------------------------------------------------- */
 
 struct str *params_field(struct params *p, const char *at)

@@ -26,8 +26,6 @@ enum params_format {
 
 /* By the ending of a name: .tsv and .tab, .jsonl and .ndjson, else CSV (also for "-"). */
 enum params_format params_format_of(const char *name);
-/* "csv", "tsv", "jsonl"; false: none of these. */
-bool params_format_parse(const char *text, enum params_format *out);
 
 /* Reads at most n bytes: how many, 0 at the end, -1 with err set. */
 typedef ssize_t (*params_read_fn)(void *ctx, void *p, size_t n, struct err *err);

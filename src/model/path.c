@@ -250,16 +250,6 @@ void path_split_spec(struct str spec, struct str *src, struct str *dst)
 	*dst = (struct str){ colon + 1, spec.n - src->n - 1 };
 }
 
-void path_join(struct buf *out, struct str dir, struct str rest)
-{
-	if (dir.n && !(dir.n == 1 && dir.p[0] == '.')) {
-		buf_addstr(out, dir);
-		if (dir.p[dir.n - 1] != '/' && rest.n)
-			buf_addch(out, '/');
-	}
-	buf_addstr(out, rest);
-}
-
 void path_from(struct buf *out, struct str dir, struct str dst)
 {
 	size_t i = 0, same = 0;

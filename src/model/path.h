@@ -36,8 +36,6 @@ void path_split_spec(struct str spec, struct str *src, struct str *dst);
 
 bool path_is_url(struct str s); /* gs://... */
 struct str path_basename(struct str s); /* without trailing slashes; of "/" it is empty */
-/* "a" + "b/c" is "a/b/c"; an empty or "." first part adds nothing. */
-void path_join(struct buf *out, struct str dir, struct str rest);
 /* The path of normalised destination `dst` as seen from normalised directory `dir` ("" is the
  * top): dir "s": "a.py" is "../a.py", "s/r.py" is "r.py". */
 void path_from(struct buf *out, struct str dir, struct str dst);

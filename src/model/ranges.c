@@ -104,42 +104,6 @@ bool ranges_has(const struct ranges *r, int64_t n)
 	return lo < r->n && n >= r->p[lo].first;
 }
 
-int64_t ranges_count(const struct ranges *r, int64_t n)
-{
-	int64_t sum = 0;
-
-	if (!r->n)
-		return n;
-	for (size_t i = 0; i < r->n && r->p[i].first <= n; i++)
-		sum += MIN(r->p[i].last, n) - r->p[i].first + 1;
-	return sum;
-}
-
-int selector_parse(const char *text, struct selector *out, struct err *err)
-{
-	size_t n = strlen(text), i = n;
-
-	*out = (struct selector){ NULL, RANGES_INIT };
-	while (i && ((text[i - 1] >= '0' && text[i - 1] <= '9') || text[i - 1] == ',' ||
-		     text[i - 1] == '-'))
-		i--;
-	if (i < n && i > 1 && text[i - 1] == '.') {
-		if (ranges_parse((struct str){ text + i, n - i }, &out->ranges, err) < 0)
-			return err_prefix(err, "%.100s", text);
-		out->job = xstrndup(text, i - 1);
-	} else {
-		out->job = xstrdup(text);
-	}
-	return 0;
-}
-
-void selector_release(struct selector *s)
-{
-	free(s->job);
-	s->job = NULL;
-	ranges_release(&s->ranges);
-}
-
 /* A number with an optional "-", at *pp. */
 static bool read_signed(const char **pp, const char *end, int64_t *out)
 {

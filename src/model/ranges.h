@@ -19,18 +19,6 @@ int ranges_parse(struct str text, struct ranges *out, struct err *err);
 void ranges_release(struct ranges *r);
 /* True when n is in it; an empty set holds everything. */
 bool ranges_has(const struct ranges *r, int64_t n);
-/* How many of 1..n are in it. */
-int64_t ranges_count(const struct ranges *r, int64_t n);
-
-/* "JOB", "LAST", "JOB.4", "JOB.3-7,9": what stands before the last ".", if only digits, "," and
- * "-" (at least one) follow it; else the whole text. The job part is not checked (it may be a
- * glob). Owned: selector_release. */
-struct selector {
-	char *job;
-	struct ranges ranges; /* n == 0: no task was named */
-};
-int selector_parse(const char *text, struct selector *out, struct err *err);
-void selector_release(struct selector *s);
 
 /* --seq N, A..B, A..B..STEP. Counts down if B < A. */
 enum { SEQ_MAX = 100000000 };

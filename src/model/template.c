@@ -75,19 +75,6 @@ static enum form form_at(struct str t, size_t at, struct str *name, size_t *len)
 	return FORM_CHAR;
 }
 
-bool template_looks_meant(struct str text, struct str *name)
-{
-	size_t len;
-
-	for (size_t i = 0; i < text.n; i += len) {
-		enum form f = form_at(text, i, name, &len);
-
-		if (f == FORM_VALUE || f == FORM_BRACED_VALUE)
-			return true;
-	}
-	return false;
-}
-
 /* ---- compiling -------------------------------------------------------------------------- */
 
 struct hole {
@@ -258,13 +245,6 @@ void template_release(struct template *t)
 	free(t->piece);
 	free(t->text);
 	*t = (struct template){ NULL, 0, NULL, 0, true };
-}
-
-void template_used(const struct template *t, bool *used)
-{
-	for (size_t i = 0; i < t->n; i++)
-		if (t->piece[i].column != TEMPLATE_LITERAL)
-			used[t->piece[i].column] = true;
 }
 
 void template_expand(const struct template *t, const struct str *row, struct buf *out)

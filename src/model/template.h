@@ -53,11 +53,6 @@ int template_compile(struct template *t, struct str text, enum template_kind kin
 void template_release(struct template *t);
 /* Appends; row[i] is the value of column i. */
 void template_expand(const struct template *t, const struct str *row, struct buf *out);
-/* Which columns are used: sets used[i] for each. */
-void template_used(const struct template *t, bool *used);
-/* True when the text of a job without parameters holds a {name} that somebody may have meant as
- * a placeholder; *name is the first. */
-bool template_looks_meant(struct str text, struct str *name);
 
 /*
  * A command: one word is a shell line, several are an argument vector. A word that begins with
@@ -83,11 +78,6 @@ void command_release(struct command *c);
 /* A shell line for a row, appended. True: it is one plain word, and `out` got that word (to be run
  * without a shell); false: it is a line for /bin/sh -c, its values quoted. c->shell must hold. */
 bool command_expand_line(const struct command *c, const struct str *row, struct buf *out);
-/* Next " ^NAME" of a shell line at or behind *at (for "^ inside one-word lines"): true with
- * *name, *at moved behind it. */
-bool command_next_caret(struct str line, size_t *at, struct str *name);
-/* A word that looks like shell syntax in an argument vector (| || & && ; < > >> 2>&1), or NULL. */
-const char *command_shell_like(const char *const *words, size_t n);
 
 /*
  * KQ_PARAM_<name> for each column, every character that is not a letter, digit or _ turned into _.

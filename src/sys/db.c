@@ -295,11 +295,6 @@ sqlite3 *db_handle(struct db *db)
 	return db->handle;
 }
 
-const char *db_path(const struct db *db)
-{
-	return db->path;
-}
-
 /* ---- statements ------------------------------------------------------------------------- */
 
 int db_exec(struct db *db, const char *sql, struct err *err)
@@ -387,11 +382,6 @@ int db_begin(struct db *db, bool full_sync, struct err *err)
 	return db->begin ? db_run(db, db->begin, err) : -1;
 }
 
-int db_begin_read(struct db *db, struct err *err)
-{
-	return db_exec(db, "BEGIN", err);
-}
-
 int db_commit(struct db *db, struct err *err)
 {
 	if (!db->commit)
@@ -470,11 +460,6 @@ void db_bind_text(sqlite3_stmt *st, int i, const char *s)
 void db_bind_blob(sqlite3_stmt *st, int i, const void *p, size_t n)
 {
 	bound(p ? sqlite3_bind_blob64(st, i, p, n, SQLITE_STATIC) : sqlite3_bind_null(st, i));
-}
-
-void db_bind_null(sqlite3_stmt *st, int i)
-{
-	bound(sqlite3_bind_null(st, i));
 }
 
 int64_t db_col_int(sqlite3_stmt *st, int i)

@@ -33,7 +33,6 @@ struct db_options {
 struct db *db_open(const struct db_options *o, struct err *err);
 void db_close(struct db *db);
 sqlite3 *db_handle(struct db *db);
-const char *db_path(const struct db *db);
 
 /* SQL without results, one or more statements, constant text. */
 int db_exec(struct db *db, const char *sql, struct err *err);
@@ -55,8 +54,6 @@ int db_begin(struct db *db, bool full_sync, struct err *err);
 int db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db);
 bool db_in_transaction(struct db *db);
-/* A read transaction: several queries see one state. End it with db_commit. */
-int db_begin_read(struct db *db, struct err *err);
 int64_t db_changes(struct db *db);
 /* PRAGMA data_version: moves when another connection committed. -1 when it cannot be read. */
 int64_t db_data_version(struct db *db);
@@ -71,7 +68,6 @@ int db_fail(struct db *db, int rc, const char *what, struct err *err);
 void db_bind_int(sqlite3_stmt *st, int i, int64_t v);
 void db_bind_text(sqlite3_stmt *st, int i, const char *s);
 void db_bind_blob(sqlite3_stmt *st, int i, const void *p, size_t n);
-void db_bind_null(sqlite3_stmt *st, int i);
 /* Columns count from 0. Text is valid until the next step; "" for NULL. */
 int64_t db_col_int(sqlite3_stmt *st, int i);
 const char *db_col_text(sqlite3_stmt *st, int i);

@@ -70,10 +70,6 @@ int file_clone_fd(int src, int dst, struct err *err);
  * its mtime. With `follow` false a symlink as source is refused. Returns enum file_copied, -1. */
 int file_copy(int sdir, const char *spath, int ddir, const char *dpath, int mode, bool follow,
 	      struct err *err);
-/* A whole tree (regular files, directories, symlinks as they are) to a new directory. Other kinds
- * of files are left out and counted in *skipped (may be NULL). Iterative. */
-int file_copy_tree(int sdir, const char *spath, int ddir, const char *dpath, int64_t *skipped,
-		   struct err *err);
 /* renameat2: 1 done, 0: RENAME_NOREPLACE and the target exists; -1. Where the file system does not
  * know the flag: RENAME_NOREPLACE is done by link+unlink or by mkdir+rename for directories;
  * RENAME_EXCHANGE fails with EINVAL. */

@@ -271,14 +271,6 @@ static int64_t available(const struct limits *l)
 	return MIN(now < 0 ? physical() : now, l->room);
 }
 
-int64_t machine_memory_available(void)
-{
-	struct limits l;
-
-	get_limits(&l);
-	return available(&l);
-}
-
 static void read_id(const char *path, char *out, size_t n)
 {
 	struct buf text = BUF_INIT;

@@ -21,8 +21,6 @@ struct machine {
 	char boot_id[64];
 };
 void machine_get(struct machine *m);
-/* Only the figure that moves. */
-int64_t machine_memory_available(void);
 int machine_threads(void); /* cached */
 
 /* Pure parts, for tests: "max 100000" or "150000 100000" -> CPUs, 0: no limit, -1: no sense. */

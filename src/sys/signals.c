@@ -77,33 +77,6 @@ int signals_check(struct err *err)
 	return 0;
 }
 
-void signals_clear(void)
-{
-	uint64_t count;
-	int fd = atomic_load(&wake_fd);
-
-	atomic_store(&caught, 0);
-	if (fd >= 0 && read(fd, &count, sizeof(count)) < 0)
-		return;
-	if (atomic_load(&caught) && fd >= 0) { /* one came in between */
-		count = 1;
-		if (write(fd, &count, sizeof(count)) < 0)
-			return;
-	}
-}
-
-void signals_die(int sig)
-{
-	sigset_t set;
-
-	(void)signal(sig, SIG_DFL);
-	sigemptyset(&set);
-	sigaddset(&set, sig);
-	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-	(void)raise(sig);
-	_exit(128 + sig);
-}
-
 int signals_sleep_ms(int64_t ms)
 {
 	int64_t end = clock_mono_ns() + ms * 1000000;

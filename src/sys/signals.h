@@ -24,11 +24,6 @@ int signals_fd(void);
 void signals_set_hook(void (*hook)(int sig));
 /* ERR_INTERRUPTED when a signal came, for loops: 0 or -1. */
 int signals_check(struct err *err);
-/* Forgets what came, e.g. after it was handled. */
-void signals_clear(void);
-/* Takes SIGINT and the like out of our hands for the shortest way out: restores the default
- * disposition of `sig`, raises it, and if that does not end us, _exit(128 + sig). */
-void signals_die(int sig) __attribute__((noreturn));
 /* Sleeps; ends early when a watched signal comes: 1 slept, 0 interrupted. */
 int signals_sleep_ms(int64_t ms);
 

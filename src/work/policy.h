@@ -63,7 +63,5 @@ struct policy {
 void policy_stock(const struct policy_view *v, struct policy_verdict *out);
 /* Brings a verdict within the law: attempts, free ones, delay, action legal for the state. */
 void policy_clamp(const struct policy_view *v, struct policy_verdict *out);
-/* A policy that is policy_stock() alone. */
-struct policy *policy_stock_new(void);
 
 #endif

@@ -312,11 +312,6 @@ int results_attempts_fd(const struct results *r)
 	return r->afd;
 }
 
-int64_t results_born(const struct results *r)
-{
-	return r->born;
-}
-
 unsigned results_file_mode(const struct results *r)
 {
 	return 0666 & ~r->umask;
@@ -375,20 +370,6 @@ int results_name_of(int dirfd, const char *name, int64_t *born, int64_t *k, stru
 	close(fd);
 	text[got] = '\0';
 	return name_parse(text, born, k);
-}
-
-int results_published(const struct results *r, int64_t n, int64_t *born, int64_t *k,
-		      struct err *err)
-{
-	char name[RESULTS_STAGE_SIZE];
-	int64_t b = 0;
-	int ret;
-
-	(void)snprintf(name, sizeof(name), "%lld", (long long)n);
-	ret = results_name_of(r->fd, name, &b, k, err);
-	if (ret > 0 && born)
-		*born = b;
-	return ret;
 }
 
 int results_locate(const struct results *r, int64_t n, int64_t k, char **path, struct err *err)

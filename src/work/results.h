@@ -45,7 +45,6 @@ const char *results_dir(const struct results *r);
 /* Descriptors of the directory and of .attempts/ (-1 when a reader found none); borrowed. */
 int results_fd(const struct results *r);
 int results_attempts_fd(const struct results *r);
-int64_t results_born(const struct results *r);
 /* Mode bits for new files (0666 & ~umask) and directories of this job's results. */
 unsigned results_file_mode(const struct results *r);
 unsigned results_dir_mode(const struct results *r);
@@ -58,9 +57,6 @@ int results_locate(const struct results *r, int64_t n, int64_t k, char **path, s
 /* The stdout.txt to show of attempt k: published, staged, being written, or (of an attempt that
  * was followed by another) its kept last 64 KiB. `path` is freed by the caller. 1, 0. */
 int results_stdout(const struct results *r, int64_t n, int64_t k, char **path, struct err *err);
-/* Attempt number and name of what is published for n; 1, or 0: nothing. `born` may be NULL. */
-int results_published(const struct results *r, int64_t n, int64_t *born, int64_t *k,
-		      struct err *err);
 
 /* ---- writing ---- */
 

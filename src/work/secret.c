@@ -198,23 +198,3 @@ void secret_release(struct secret *s)
 	free(s->env);
 	*s = (struct secret){ .umask = 022 };
 }
-
-void secret_apply_limits(const struct secret *s, int pid)
-{
-	for (int i = 0; i < SECRET_LIMITS; i++) {
-		struct rlimit l;
-		rlim_t want;
-
-		if (!s->has_limit[i])
-			continue;
-		if (prlimit(pid, (__rlimit_resource_t)i, NULL, &l) < 0)
-			continue;
-		want = s->limit[i] < 0 ? RLIM_INFINITY : (rlim_t)s->limit[i];
-		if (want > l.rlim_max)
-			want = l.rlim_max;
-		if (want == l.rlim_cur)
-			continue;
-		l.rlim_cur = want;
-		(void)prlimit(pid, (__rlimit_resource_t)i, &l, NULL);
-	}
-}

@@ -36,7 +36,5 @@ void secret_capture(struct buf *out, bool clean, unsigned mask);
 /* The other way; "" and NULL are an empty environment with umask 022. ERR_IO: not such JSON. */
 int secret_parse(struct secret *s, const char *json, struct err *err);
 void secret_release(struct secret *s);
-/* Applies limits (never above the hard ones of this process) to process `pid`, 0: this one. */
-void secret_apply_limits(const struct secret *s, int pid);
 
 #endif

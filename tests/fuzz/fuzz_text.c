@@ -39,8 +39,6 @@ static void sets(const char *s)
 	struct seq seq;
 	struct buf b = BUF_INIT;
 
-	(void)selector_parse(s, &sel, &err);
-	selector_release(&sel);
 	if (seq_parse(s, &seq, &err) == 0)
 		MUST(seq.count > 0 && seq.count <= SEQ_MAX);
 	if (resources_parse(s, &r, NULL, &err) == 0) {

@@ -198,7 +198,6 @@ static void test_pool(void)
 	is_int(inputs_check_task(common, pool, (size_t[]){ id[4] }, 1, &v, &err), -1,
 	       "and a file where the job has a directory");
 	ok(strstr(err.text, "both a file and a directory at d"), "with a sentence");
-	ok(inputs_have_dir(common, "d/sub") && !inputs_have_dir(common, "d/x"), "have_dir");
 	ok(inputs_find(common, "d/x.txt") && !inputs_find(common, "d"), "find");
 	inputs_free(pool);
 	inputs_free(common);

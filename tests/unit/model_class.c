@@ -26,10 +26,8 @@ static void json_is(const struct resources *r, const char *want, const char *nam
 static void test_parse(void)
 {
 	static const char *const bad[] = { "", "cpu", "cpu=", "=1", "cpu=1,", "cpu=1,cpu=2",
-					   "memory=5Q",
-					   "cpu=-1", "cpu=x", "gpu=0.5", "a b=1", "cpu=1;memory=2",
-					   "9x=1",
-					   "x=1,y=2,x=3", "memory=-1" };
+					   "memory=5Q", "cpu=-1", "cpu=x", "gpu=0.5", "a b=1",
+					   "cpu=1;memory=2", "9x=1", "x=1,y=2,x=3", "memory=-1" };
 	struct resources r = of("cpu=0.5,memory=2G,licence=1,alpha=0.25,gpu=2,disk=1Gi");
 	unsigned given = 0;
 	struct err err = ERR_INIT;
@@ -37,16 +35,11 @@ static void test_parse(void)
 
 	json_is(&r, "{\"cpu\":0.5,\"memory\":2000000000,\"gpu\":2,\"disk\":1073741824,\"alpha\":0.25,"
 		    "\"licence\":1}", "canonical JSON");
-	resources_add_text(&b, &r);
-	is_str(b.p, "cpu=0.5,memory=2G,gpu=2,disk=1Gi,alpha=0.25,licence=1", "as text");
-	struct resources again = of(b.p);
+	struct resources again = { .cpu = 7 };
 
-	ok(resources_equal(&r, &again), "the text reads back");
-	buf_clear(&b);
 	resources_add_json(&b, &r);
-	again = (struct resources){ .cpu = 7 };
 	ok(resources_parse_json(b.p, &again, &given, &err) == 0 && resources_equal(&r, &again),
-	   "so does the JSON");
+	   "the JSON reads back");
 	is_int(given, RESOURCE_CPU | RESOURCE_MEMORY | RESOURCE_GPU | RESOURCE_DISK,
 	       "what was given");
 	ok(resources_parse("licence=0,memory=1K", &r, NULL, &err) == 0 && r.cpu == 500 &&

@@ -142,38 +142,6 @@ static void test_inputs(void)
 	arena_release(&a);
 }
 
-static void test_sizes(void)
-{
-	struct buf big = BUF_INIT;
-	struct err err = ERR_INIT;
-
-	for (int i = 0; i < COMMAND_WORD_MAX; i++)
-		buf_addch(&big, 'x');
-	struct pair p[] = { { STR("a"), STR("1") }, { STR("text"), buf_str(&big) } };
-	struct task_spec t = { .shell = true, .command = buf_str(&big), .parameters = { p, 2 } };
-	struct str words[20];
-
-	is_int(task_spec_check_size(&t, NULL, 7, 0, &err), 0,
-	       "a line of 131,071 bytes is possible");
-	buf_addch(&big, 'x');
-	t.command = p[1].value = buf_str(&big);
-	ok(task_spec_check_size(&t, NULL, 7, 0, &err) < 0 && strstr(err.text, "task 7") &&
-	   strstr(err.text, "column \"text\""), "one more is not: %s", err.text);
-	t = (struct task_spec){ .argv = { words, 20 } };
-	for (size_t i = 0; i < 20; i++)
-		words[i] = (struct str){ big.p, 100000 };
-	ok(task_spec_check_size(&t, NULL, 1, 0, &err) < 0, "all words together: %s", err.text);
-	t.argv.n = 5;
-	is_int(task_spec_check_size(&t, NULL, 1, 0, &err), 0, "half of them are possible");
-	ok(task_spec_check_size(&t, NULL, 1, 600000, &err) < 0, "unless the environment is large");
-	p[0].name = STR("A");
-	p[0].value = buf_str(&big);
-	t = (struct task_spec){ .argv = { words, 1 }, .env = { p, 1 } };
-	ok(task_spec_check_size(&t, NULL, 1, 0, &err) < 0 && strstr(err.text, "variable A"), "%s",
-	   err.text);
-	buf_release(&big);
-}
-
 static void test_jobfile(void)
 {
 	static const char text[] =
@@ -279,7 +247,6 @@ int main(void)
 	test_damage();
 	test_root();
 	test_inputs();
-	test_sizes();
 	test_jobfile();
 	test_bad_jobfiles();
 	return tap_done();

@@ -126,10 +126,6 @@ int main(void)
 	seen_from("a/b", "a/bc", "../bc");
 	seen_from("a/b/c", "a/b/c/d/e", "d/e");
 	seen_from("a/b/c", "a/x/c", "../../x/c");
-	buf_clear(&b);
-	path_join(&b, STR("a/"), STR("b"));
-	path_join(&b, STR("."), STR("c"));
-	is_str(b.p, "a/bc", "joining");
 	ok(str_eq(path_basename(STR("a/b//")), "b") && path_basename(STR("/")).n == 0,
 	   "base names");
 	buf_clear(&b);

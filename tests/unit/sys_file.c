@@ -106,7 +106,6 @@ static void test_whole(void)
 static void test_copy(void)
 {
 	struct stat a, b;
-	int64_t skipped;
 	char zeros[4096] = "x";
 	int fd;
 
@@ -147,16 +146,6 @@ static void test_copy(void)
 	close(fd);
 	ok(file_copy(AT_FDCWD, "/proc/self/status", top, "proc", 0600, true, &err) >= 0 &&
 	   fstatat(top, "proc", &b, 0) == 0 && b.st_size > 100, "files of unknown size are copied");
-
-	file_mkdirs(top, "tree/a/b", 0700, &err);
-	put("tree/a/b/f", "deep");
-	if (symlinkat("b/f", top, "tree/a/l") < 0 || mkfifoat(top, "tree/p", 0600) < 0 ||
-	    fchmodat(top, "tree/a", 0555, 0) < 0)
-		exit(1);
-	is_int(file_copy_tree(top, "tree", top, "tree2", &skipped, &err), 0, "a tree is copied");
-	ok(has("tree2/a/b/f", "deep") && has("tree2/a/l", "deep") && skipped == 1 &&
-	   fstatat(top, "tree2/a", &b, 0) == 0 && (b.st_mode & 07777) == 0555,
-	   "with symlinks and modes, without FIFOs");
 }
 
 static void test_rename(void)

@@ -38,7 +38,7 @@ int main(void)
 	ok(m.cpus > 0 && m.threads >= 1 && m.memory > 0 && m.memory_available > 0 &&
 	   m.memory_available <= m.memory, "this machine has some");
 	ok(m.host[0] && m.machine_id[0] && strlen(m.boot_id) == 36, "and names");
-	ok(machine_threads() == m.threads && machine_memory_available() > 0, "each figure alone");
+	ok(machine_threads() == m.threads, "the threads alone");
 	is_int(machine_check(&err), 0, "it can run kubeque");
 	if (setenv("HOME", "/some/home", 1) < 0)
 		return 1;

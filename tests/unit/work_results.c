@@ -122,12 +122,11 @@ static void test_publish(void)
 	struct results_id one = id_of(7);
 	struct results *r = NULL;
 	struct err err = ERR_INIT;
-	int64_t born, k;
 	char *path;
 
 	is_int(results_open(dir, &one, 022, &r, &err), 1, "opened");
 	stage(r, 7, 1, 1, "first\n");
-	is_int(results_published(r, 1, &born, &k, &err), 0, "staged is not published");
+	is_int(results_locate(r, 1, 0, &path, &err), 0, "staged is not published");
 	is_int(results_locate(r, 1, 1, &path, &err), 1, "but can be located");
 	ok(strstr(path, "/.attempts/1.1"), "where it is staged");
 	free(path);
@@ -146,8 +145,9 @@ static void test_publish(void)
 	is_int(results_publish(r, 1, 2, &err), 0, "an earlier attempt never comes back");
 	ok(has(at("1/stdout.txt"), "third\n"), "what is published stays");
 	ok(access(at(".attempts/1.2"), F_OK) < 0, "the late stage is gone");
-	is_int(results_published(r, 1, &born, &k, &err), 1, "published");
-	ok(born == 7 && k == 3, "is the third");
+	is_int(results_locate(r, 1, 3, &path, &err), 1, "published");
+	ok(!strstr(path, ".attempts"), "is the third");
+	free(path);
 	stage(r, 7, 2, 1, "gone\n");
 	is_int(results_drop(r, 2, 1, true, &err), 0, "a dropped attempt");
 	ok(has(at(".attempts/2.1.log"), "gone\n"), "leaves the end of its output");
@@ -180,7 +180,8 @@ static void test_prepare(void)
 	struct results *old = NULL, *fresh = NULL, *r = NULL;
 	char sha[SHA256_HEX_SIZE] = "";
 	struct err err = ERR_INIT;
-	int64_t bytes = 0, born, k;
+	int64_t bytes = 0;
+	char *path;
 
 	is_int(results_open(dir, &one, 022, &old, &err), 1, "opened");
 	is_int(results_prepare(dir, &next, 022, &fresh, &err), 0, "a directory is prepared");
@@ -193,8 +194,9 @@ static void test_prepare(void)
 	is_int(results_open(dir, &next, 022, &r, &err), 1,
 	       "the new job's first opener puts it in place");
 	ok(has(at("2/stdout.txt"), "third\n"), "with what was kept");
-	is_int(results_published(r, 2, &born, &k, &err), 1, "as published");
-	ok(born == 7 && k == 3, "under the name it was accepted under");
+	is_int(results_locate(r, 2, 3, &path, &err), 1, "as published");
+	ok(!strstr(path, ".attempts"), "under the name it was accepted under");
+	free(path);
 	ok(access(at("1"), F_OK) < 0, "and nothing else");
 	is_int(results_prepare_abort(fresh, &err), 0, "giving up does not touch what is in place");
 	ok(access(at("2"), F_OK) == 0, "it is there");
