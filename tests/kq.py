@@ -103,8 +103,14 @@ class Home:
                     words = source.read().split(b"\0")
             except OSError:
                 continue
-            if b"KUBEQUE_HOME=" + self.path.encode() in env and b"consume" in words[:8]:
-                pids.append(int(entry))
+            if b"KUBEQUE_HOME=" + self.path.encode() not in env or b"consume" not in words[:8]:
+                continue
+            try:
+                # a task looks like its node between fork and exec; a node leads a session
+                if os.getsid(int(entry)) == int(entry):
+                    pids.append(int(entry))
+            except OSError:
+                continue
         return pids
 
     def end_nodes(self):
