@@ -7,7 +7,7 @@
 
 #include "base/base.h"
 
-void id_random(void *p, size_t n)
+static void fill_random(void *p, size_t n)
 {
 	unsigned char *out = p;
 
@@ -51,7 +51,7 @@ uint64_t id_u64(void)
 	pthread_once(&once, watch_forks);
 	do {
 		if (!left || forks_seen != atomic_load(&forks)) {
-			id_random(pool, sizeof(pool));
+			fill_random(pool, sizeof(pool));
 			left = ARRAY_SIZE(pool);
 			forks_seen = atomic_load(&forks);
 		}
@@ -77,6 +77,6 @@ void id_hex(char *out, size_t bytes)
 	unsigned char raw[64];
 
 	assert(bytes <= sizeof(raw));
-	id_random(raw, bytes);
+	fill_random(raw, bytes);
 	hex_encode(out, raw, bytes);
 }

@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-void id_random(void *p, size_t n);
 uint64_t id_u64(void); /* never 0: 0 means "no operation" */
 /* `bytes` random bytes as lower-case hex into out, which holds 2 * bytes + 1. */
 void id_hex(char *out, size_t bytes);

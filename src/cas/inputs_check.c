@@ -66,7 +66,8 @@ static int compare_fds(int x, int y, struct err *err)
 	return ret;
 }
 
-int inputs_same_content(const struct input_file *a, const struct input_file *b, struct err *err)
+/* Same bytes? 1, 0, -1. */
+static int same_content(const struct input_file *a, const struct input_file *b, struct err *err)
 {
 	int x, y, ret = -1;
 
@@ -109,7 +110,7 @@ static int refuse_pair(const char *what, const char *dst, const struct input_fil
 /* Two of one destination: 0 when they are one input, else refused. */
 static int check_pair(const struct input_file *a, const struct input_file *b, struct err *err)
 {
-	int same = inputs_same_content(a, b, err);
+	int same = same_content(a, b, err);
 
 	if (same != 0)
 		return same > 0 ? 0 : -1;

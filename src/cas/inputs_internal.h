@@ -65,8 +65,6 @@ int inputs_add_pattern(struct input_set *in, const char *spec, const char *patte
 /* inputs_walk.c: `abs` is the directory's absolute path for the hash cache. */
 int inputs_walk(struct input_set *in, const char *spec, const char *src, const char *dst,
 		const char *abs, struct err *err);
-/* inputs_check.c: same bytes? 1, 0, -1. */
-int inputs_same_content(const struct input_file *a, const struct input_file *b, struct err *err);
 
 /* inputs_manifest.c: what the list depends on, but for the contents, which the stamps stand for;
  * and the list itself as an object, its hash in s->list. */

@@ -24,7 +24,5 @@ int json_take_bool(const char *key, const json_t *v, bool *out, struct err *err)
 /* ["a","b"] and "a" */
 void strs_add_json(struct buf *out, const struct strs *s);
 void str_add_json(struct buf *out, struct str s);
-/* One input object into *in (checked), from a parsed line. */
-int input_from_json(struct arena *a, json_t *v, struct input *in, struct err *err);
 
 #endif

@@ -172,7 +172,8 @@ static int input_key(struct arena *a, const char *key, json_t *v, struct input *
 	return 0;
 }
 
-int input_from_json(struct arena *a, json_t *v, struct input *in, struct err *err)
+/* One input object into *in (checked), from a parsed line. */
+static int input_from_json(struct arena *a, json_t *v, struct input *in, struct err *err)
 {
 	const char *key;
 	json_t *item;

@@ -136,7 +136,7 @@ static unsigned check_states(lua_State *L, int idx, unsigned (*bit)(const char *
 }
 
 /* "claimed" is what users see of claimed and ended ones. */
-unsigned script_task_state_bit(const char *name)
+static unsigned task_state_bit(const char *name)
 {
 	static const enum task_state states[] = { TASK_PENDING, TASK_ENDED, TASK_SUCCEEDED,
 						  TASK_FAILED, TASK_KILLED };
@@ -157,9 +157,11 @@ static unsigned job_state_bit(const char *name)
 	return 0;
 }
 
-unsigned script_check_task_states(lua_State *L, int idx)
+/* raises. The list of names of task states at idx as a mask of 1 << enum task_state; idx 0: 0.
+ * "claimed" stands for claimed and ended. */
+static unsigned check_task_states(lua_State *L, int idx)
 {
-	return check_states(L, idx, script_task_state_bit);
+	return check_states(L, idx, task_state_bit);
 }
 
 /* queue.jobs{pattern=, user=, cluster=, states=, before=, limit=} -> jobs, newest first. `before`
@@ -263,7 +265,7 @@ static int queue_tasks_(lua_State *L)
 
 	script_options(L, 2, opts, ARRAY_SIZE(opts));
 	f.limit = (size_t)limit;
-	f.states = script_check_task_states(L, states);
+	f.states = check_task_states(L, states);
 	if (ranges && script_ranges(L, ranges, &f.ranges, &err) < 0)
 		return script_fail(L, &err);
 	q = session_queue(L, &err);

@@ -69,7 +69,9 @@ void script_free(struct script *s)
 	free(s);
 }
 
-bool script_load_embedded(lua_State *L, const char *path)
+/* raises. Compiles the script of the compiled-in set that has this path ("commands/status") and
+ * leaves the function on the stack; returns false and leaves nothing when there is none. */
+static bool load_embedded(lua_State *L, const char *path)
 {
 	const struct embedded *e = embedded_find(path);
 	const char *name;
@@ -94,7 +96,7 @@ static int search_embedded(lua_State *L)
 	if (strncmp(name, "builtin.", 8) == 0)
 		name += 8;
 	path = luaL_gsub(L, name, ".", "/");
-	if (script_load_embedded(L, path)) {
+	if (load_embedded(L, path)) {
 		lua_pushstring(L, path);
 		return 2;
 	}

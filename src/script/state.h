@@ -44,8 +44,5 @@ static inline struct script *script_of(lua_State *L)
 	return *(struct script **)lua_getextraspace(L);
 }
 
-/* raises. Compiles the script of the compiled-in set that has this path ("commands/status") and
- * leaves the function on the stack; returns false and leaves nothing when there is none. */
-bool script_load_embedded(lua_State *L, const char *path);
 
 #endif

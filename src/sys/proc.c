@@ -17,7 +17,7 @@
 #include "sys/file.h"
 #include "sys/scan.h"
 
-void proc_usage_of(const struct rusage *ru, struct proc_usage *out)
+static void usage_of(const struct rusage *ru, struct proc_usage *out)
 {
 	out->user_us = (int64_t)ru->ru_utime.tv_sec * 1000000 + ru->ru_utime.tv_usec;
 	out->system_us = (int64_t)ru->ru_stime.tv_sec * 1000000 + ru->ru_stime.tv_usec;
@@ -35,7 +35,7 @@ static void fill_end(struct proc_end *out, pid_t pid, int status, const struct r
 		out->signal = WTERMSIG(status);
 		out->core = WCOREDUMP(status);
 	}
-	proc_usage_of(ru, &out->usage);
+	usage_of(ru, &out->usage);
 }
 
 static int wait_for(pid_t pid, int flags, struct proc_end *out)

@@ -92,7 +92,6 @@ struct proc_end {
 int proc_reap(struct proc_end *out);
 /* One child, blocking. 1, or 0: it is not our child. */
 int proc_wait(pid_t pid, struct proc_end *out);
-void proc_usage_of(const struct rusage *ru, struct proc_usage *out);
 
 /* ---- stop ------------------------------------------------------------------------------- */
 

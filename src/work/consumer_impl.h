@@ -91,8 +91,6 @@ void schedule_claimed(struct consumer *c, struct run *list);
 void schedule_staged(struct consumer *c, struct run *r); /* back from a worker */
 /* Starts what fits, stages ahead, gives back what waited too long, asks for more. */
 void schedule(struct consumer *c);
-/* Everything that has not started goes back. */
-void schedule_give_back(struct consumer *c);
 size_t schedule_unstarted(const struct consumer *c);
 /* The run is over in one way or another: frees its slot, hands it to the committer. */
 void hand_over(struct consumer *c, struct run *r);

@@ -42,7 +42,7 @@ void control_ring_nodes(const struct control *c)
 	ring(c, "n.", false);
 }
 
-void control_ring_node(const struct control *c, const char *node)
+static void ring_node(const struct control *c, const char *node)
 {
 	char name[NODE_ID_SIZE + 8];
 
@@ -168,7 +168,7 @@ int control_drain(const struct control *c, const char *node, struct err *err)
 	int ret = queue_node_move(c->queue, node, 0, NODE_EV_DRAIN, id_u64(), err);
 
 	if (ret > 0)
-		control_ring_node(c, node);
+		ring_node(c, node);
 	return ret;
 }
 
@@ -238,7 +238,7 @@ int control_release_nodes(const struct control *c, const char *cluster, bool *wo
 			ret = moved < 0 ? -1 : 0;
 			if (moved > 0) {
 				told++;
-				control_ring_node(c, s.idle.p[k].id);
+				ring_node(c, s.idle.p[k].id);
 			}
 		}
 		if (ret < 0 || has_work(c, cluster, &work, err) < 0)

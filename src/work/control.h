@@ -79,7 +79,6 @@ int control_remove(const struct control *c, int64_t born, bool force, bool resul
 int control_drain(const struct control *c, const char *node, struct err *err);
 /* Wake everybody who may have something to do; never fail. `born` 0: all watchers. */
 void control_ring_nodes(const struct control *c);
-void control_ring_node(const struct control *c, const char *node);
 void control_ring_watchers(const struct control *c, int64_t born);
 
 #endif

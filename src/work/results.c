@@ -30,7 +30,10 @@ static void marker_write(struct buf *out, const struct results_id *id)
 	buf_adds(out, "}\n");
 }
 
-int results_owner_of(int dirfd, const struct results_id *id, enum results_owner *owner,
+/* What lies at dirfd/.kubeque compared with the id. */
+enum results_owner { RESULTS_OURS, RESULTS_OTHER, RESULTS_LATER, RESULTS_NONE };
+
+static int owner_of(int dirfd, const struct results_id *id, enum results_owner *owner,
 		     struct err *err)
 {
 	struct buf text = BUF_INIT;
@@ -106,7 +109,7 @@ static int try_open(const char *dir, const struct results_id *id, unsigned umask
 		}
 		return err_sys(err, "cannot open the results directory %s", dir);
 	}
-	if (results_owner_of(fd, id, owner, err) < 0) {
+	if (owner_of(fd, id, owner, err) < 0) {
 		close(fd);
 		return err_prefix(err, "%s", dir);
 	}
@@ -236,7 +239,7 @@ static int install(int pfd, const char *base, const char *dir, const struct resu
 	fd = openat(pfd, fresh, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	owner = RESULTS_NONE;
 	if (fd >= 0) {
-		ret = results_owner_of(fd, id, &owner, err);
+		ret = owner_of(fd, id, &owner, err);
 		close(fd);
 		if (ret < 0)
 			return -1;

@@ -18,10 +18,6 @@ enum { RESULTS_STAGE_SIZE = 44 };
 /* The (born, attempt) that result.json in dirfd/name says; 1, or 0: there is none, or it is not
  * one of ours. */
 int results_name_of(int dirfd, const char *name, int64_t *born, int64_t *k, struct err *err);
-/* What lies at dirfd/.kubeque compared with the id. */
-enum results_owner { RESULTS_OURS, RESULTS_OTHER, RESULTS_LATER, RESULTS_NONE };
-int results_owner_of(int dirfd, const struct results_id *id, enum results_owner *owner,
-		     struct err *err);
 /* Splits "<parent>/<base>"; opens the parent (made if missing). */
 int results_parent(const char *dir, unsigned umask, bool create, int *pfd, char *base,
 		   struct err *err);

@@ -225,7 +225,7 @@ static void start_ready(struct consumer *c)
 
 /* ---- giving back ---- */
 
-void schedule_give_back(struct consumer *c)
+static void give_back(struct consumer *c)
 {
 	struct run *r;
 
@@ -273,7 +273,7 @@ void schedule(struct consumer *c)
 	int64_t now = clock_mono_ns();
 
 	if (c->phase != PHASE_RUN) {
-		schedule_give_back(c);
+		give_back(c);
 		return;
 	}
 	if (schedule_unstarted(c) && now >= c->stale_ns) {

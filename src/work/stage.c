@@ -37,7 +37,8 @@ void stage_release(struct stage *s)
 static const char *const never[] = { "**/__pycache__/**", "**/.nfs*" };
 static const char *const never_word[] = { "__pycache__", ".nfs" };
 
-bool stage_wanted(const struct stage *s, const char *path)
+/* Is this path an output by the patterns alone? */
+static bool stage_wanted(const struct stage *s, const char *path)
 {
 	bool named = false, wanted = s->results.n == 0;
 

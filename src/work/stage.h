@@ -66,7 +66,5 @@ void stage_release(struct stage *s);
 void stage_clear(struct stage *s); /* ready for the next, keeps memory */
 /* Moves or copies every output into the stage. */
 enum stage_result stage_collect(struct stage *s, struct err *err);
-/* Is this path an output by the patterns alone? */
-bool stage_wanted(const struct stage *s, const char *path);
 
 #endif

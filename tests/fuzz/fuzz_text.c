@@ -35,7 +35,6 @@ static void sets(const char *s)
 {
 	struct err err = ERR_INIT;
 	struct resources r = { .cpu = 0 }, again = { .cpu = 0 };
-	struct selector sel;
 	struct seq seq;
 	struct buf b = BUF_INIT;
 
