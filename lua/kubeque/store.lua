@@ -51,6 +51,10 @@ local function own_directory(dir, create)
     fault.raisef("config", "%s belongs to %s, not to you: set KUBEQUE_HOME to a directory of your "
       .. "own", dir, kubeque.proc.user_name(stat.uid))
   end
+  if create and stat.mode & 63 ~= 0 and #(fs.list(dir) or {}) == 0 then
+    -- an empty directory becomes a store here, and a store is private; one in use keeps its mode
+    fault.check(fs.chmod(dir, 448))
+  end
   return true
 end
 

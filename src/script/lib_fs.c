@@ -266,6 +266,16 @@ static int fs_remove_tree(lua_State *L)
 	return done(L);
 }
 
+/* fs.chmod(path, mode) -> true */
+static int fs_chmod(lua_State *L)
+{
+	const char *path = script_check_text(L, 1);
+	int64_t mode = script_check_i64(L, 2, 0, 07777);
+
+	return chmod(path, (mode_t)mode) < 0 ? fail_errno(L, "cannot change the mode of", path)
+					     : done(L);
+}
+
 /* fs.rename(from, to) -> true */
 static int fs_rename(lua_State *L)
 {
@@ -389,6 +399,7 @@ static int fs_executable(lua_State *L)
 
 static const luaL_Reg fs_functions[] = {
 	{ "chdir", fs_chdir },
+	{ "chmod", fs_chmod },
 	{ "cwd", fs_cwd },
 	{ "executable", fs_executable },
 	{ "filesystem", fs_filesystem },

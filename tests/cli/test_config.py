@@ -199,8 +199,9 @@ def _(home):
     assert done.returncode == 0, done
 
 
-@test("the store is private")
+@test("the store is private, also in an empty directory that was there before")
 def _(home):
+    os.mkdir(home.path, 0o755)
     home.kq("sub", "-n", "j", "true")
     assert os.stat(home.path).st_mode & 0o777 == 0o700
     for folder, _, names in os.walk(home.path):
