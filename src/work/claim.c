@@ -236,6 +236,13 @@ static void deliver(struct committer *c, struct run *list, size_t count, size_t 
 	pthread_mutex_unlock(&c->lock);
 }
 
+void claim_none(struct committer *c)
+{
+	const struct claim_reply reply = { .next_due = INT64_MAX };
+
+	deliver(c, NULL, 0, 0, &reply, false);
+}
+
 void claim_some(struct committer *c, const struct claim_room *room)
 {
 	struct claim_reply reply = { .next_due = INT64_MAX };

@@ -269,8 +269,12 @@ static void *work(void *arg)
 			commit_group(c, group);
 			group_done(c);
 		}
-		if (want && !stop && !draining) {
-			claim_some(c, &room);
+		if (want && !stop) {
+			/* who asked waits for an answer before he leaves */
+			if (draining)
+				claim_none(c);
+			else
+				claim_some(c, &room);
 			wake_main(c);
 		}
 		if (news)

@@ -85,6 +85,8 @@ void commit_group(struct committer *c, struct run *group);
 void publish_again(struct committer *c);
 /* One claim for this room; the runs go to the news. */
 void claim_some(struct committer *c, const struct claim_room *room);
+/* The answer to a claim that is not made. */
+void claim_none(struct committer *c);
 /* The node's policy; NULL: the stock one. */
 struct policy *committer_policy(struct committer *c);
 /* Tells whoever watches this job; at most ten times a second, at once when it is over. */

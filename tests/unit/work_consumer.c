@@ -19,6 +19,7 @@
 #include "base/vec.h"
 #include "cas/cas.h"
 #include "sys/bell.h"
+#include "sys/db.h"
 #include "sys/file.h"
 #include "sys/lock.h"
 #include "tap.h"
@@ -531,6 +532,54 @@ static void test_work_dir(void)
 	free(work);
 }
 
+/* Like ended(), but not for ever. */
+static int ended_soon(pid_t pid)
+{
+	int64_t until = clock_mono_ms() + WAIT_MS;
+	struct timespec pause = { .tv_nsec = 10000000 };
+	int status = -1;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (clock_mono_ms() > until)
+			(void)kill(pid, SIGKILL);
+		(void)nanosleep(&pause, NULL);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* Told to leave while a claim waits behind outcomes that cannot be stored just now. */
+static void test_drain_while_claiming(void)
+{
+	char *path = xasprintf("%s/queue.db", top);
+	const struct db_options o = { .path = path };
+	struct timespec pause = { .tv_nsec = 150000000 };
+	struct err err = ERR_INIT;
+	struct db *db = db_open(&o, &err);
+	int64_t a;
+	pid_t pid;
+
+	begin("drain2", "x", NULL, NULL);
+	command("touch %s/e$KQ_TASK; while [ ! -e %s/go3 ]; do sleep 0.02; done; touch %s/f$KQ_TASK",
+		top, top, top);
+	seq(2);
+	a = submit();
+	pid = node("n20", -1, 10000);
+	ok(wait_file(".", "e1") && wait_file(".", "e2"), "two tasks run");
+	is_int(db_begin(db, false, &err), 0, "the queue is locked");
+	make("go3");
+	ok(wait_file(".", "f1") && wait_file(".", "f2"), "they end, which cannot be stored now");
+	(void)nanosleep(&pause, NULL);
+	is_int(bell_ring(bells_fd, "n.n20"), 1, "somebody rings: there may be more to claim");
+	(void)nanosleep(&pause, NULL);
+	(void)kill(pid, SIGTERM);
+	(void)nanosleep(&pause, NULL);
+	db_rollback(db);
+	is_int(ended_soon(pid), 0, "a node that is told to leave then leaves");
+	ok(is_over(a), "and has stored them");
+	db_close(db);
+	free(path);
+}
+
 /* Logs of nodes do not pile up. */
 static void test_logs(void)
 {
@@ -718,6 +767,7 @@ int main(int argc, char **argv)
 	test_results_removed();
 	test_work_dir();
 	test_logs();
+	test_drain_while_claiming();
 	test_no_manifest();
 	test_old_kill();
 	test_missing_input();
