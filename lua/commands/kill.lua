@@ -5,10 +5,7 @@ local select = require "kubeque.select"
 
 local function run(opt, args, ctx)
   ctx:session()
-  local jobs, ranges = select.jobs(ctx, args[1])
-  if #jobs == 0 then
-    kubeque.log.info(('no job matches "%s"'):format(args[1]))
-  end
+  local jobs, ranges = select.some_jobs(ctx, args[1])
   for _, job in ipairs(jobs) do
     local count, needed = 0, false
     if job.state ~= "over" then

@@ -22,10 +22,7 @@ end
 
 local function run(opt, args, ctx)
   ctx:session()
-  local jobs, ranges = select.jobs(ctx, args[1])
-  if #jobs == 0 then
-    kubeque.log.info(('no job matches "%s"'):format(args[1]))
-  end
+  local jobs, ranges = select.some_jobs(ctx, args[1])
   if opt.owner then
     check_owner(opt.owner, jobs)
   end

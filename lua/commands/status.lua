@@ -42,10 +42,7 @@ local function chosen(ctx, pattern, opt)
   local list, ranges
   local each
   if pattern then
-    list, ranges = select.jobs(ctx, pattern, opt.wait)
-    if #list == 0 and not opt.quiet then
-      kubeque.log.info(('no job matches "%s"'):format(pattern))
-    end
+    list, ranges = select.some_jobs(ctx, pattern, opt.wait)
     local i = 0
     each = function()
       i = i + 1

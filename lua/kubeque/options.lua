@@ -120,6 +120,16 @@ end
 
 local convert = {}
 
+local function within(n, decl)
+  if decl.min and n < decl.min then
+    return nil, ("is too small (at least %s)"):format(decl.min)
+  end
+  if decl.max and n > decl.max then
+    return nil, ("is too large (at most %s)"):format(decl.max)
+  end
+  return n
+end
+
 function convert.string(text)
   return text
 end
@@ -129,13 +139,7 @@ function convert.int(text, decl)
   if not n then
     return nil, "is not a whole number"
   end
-  if decl.min and n < decl.min then
-    return nil, ("is too small (at least %d)"):format(decl.min)
-  end
-  if decl.max and n > decl.max then
-    return nil, ("is too large (at most %d)"):format(decl.max)
-  end
-  return n
+  return within(n, decl)
 end
 
 function convert.number(text, decl)
@@ -143,29 +147,15 @@ function convert.number(text, decl)
   if not n or n ~= n or n == math.huge or n == -math.huge then
     return nil, "is not a number"
   end
-  if decl.min and n < decl.min then
-    return nil, ("is too small (at least %g)"):format(decl.min)
-  end
-  if decl.max and n > decl.max then
-    return nil, ("is too large (at most %g)"):format(decl.max)
-  end
-  return n
+  return within(n, decl)
 end
 
 function convert.duration(text)
-  local seconds, why = kubeque.units.duration(text)
-  if not seconds then
-    return nil, why
-  end
-  return seconds
+  return kubeque.units.duration(text)
 end
 
 function convert.memory(text)
-  local bytes, why = kubeque.units.memory(text)
-  if not bytes then
-    return nil, why
-  end
-  return bytes
+  return kubeque.units.memory(text)
 end
 
 function convert.kv(text, decl)

@@ -142,6 +142,15 @@ function M.jobs(ctx, pattern, whole)
   return list, ranges
 end
 
+---The same; says so when there is none.
+function M.some_jobs(ctx, pattern, whole)
+  local list, ranges = M.jobs(ctx, pattern, whole)
+  if #list == 0 and not ctx.quiet then
+    kubeque.log.info(('no job matches "%s"'):format(pattern))
+  end
+  return list, ranges
+end
+
 ---An iterator over the tasks of a job, read a page at a time. `filter`: ranges, states, label.
 function M.each_task(job, filter)
   local page, at, after, done = {}, 0, 0, false

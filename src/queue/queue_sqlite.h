@@ -123,9 +123,9 @@ int sq_event(struct queue_sqlite *q, int64_t t, int64_t job, int64_t n, const ch
 /* Answers of calls, by op: 1 found, 0 none. */
 int sq_done_get(struct queue_sqlite *q, uint64_t op, int64_t *answer, int64_t *extra,
 		struct err *err);
-/* The frame of a call that happens once: begins; 1 the op was done, with this answer, and nothing is
- * open any more; 0 go on; -1. Its end commits if rc is 1 (then the answer was put), else it rolls
- * back; rc, or -1 if the commit failed. */
+/* The frame of a call that happens once: begins; 1 the op was done, with this answer, and nothing
+ * is open any more; 0 go on; -1. Its end commits if rc is 1 (then the answer was put), else it
+ * rolls back; rc, or -1 if the commit failed. */
 int sq_once_begin(struct queue_sqlite *q, bool full, uint64_t op, int64_t *answer,
 		  struct err *err);
 int sq_once_end(struct queue_sqlite *q, int rc, struct err *err);

@@ -32,8 +32,8 @@ pid_t lock_holder(int dirfd, const char *name);
  * is only looked at: POSIX drops all locks that a process has on a file, SQLite's included, when it
  * closes any descriptor of it. */
 int lock_db_shm(const char *db);
-/* Process that holds the write lock of that database (byte 120 of the -shm file): its pid, 0: nobody
- * or not known. */
+/* Process that holds the write lock of that database (byte 120 of the -shm file): its pid, 0:
+ * nobody or not known. */
 pid_t lock_db_writer(const char *db);
 
 #endif

@@ -34,7 +34,7 @@ static void marker_write(struct buf *out, const struct results_id *id)
 enum results_owner { RESULTS_OURS, RESULTS_OTHER, RESULTS_LATER, RESULTS_NONE };
 
 static int owner_of(int dirfd, const struct results_id *id, enum results_owner *owner,
-		     struct err *err)
+		    struct err *err)
 {
 	struct buf text = BUF_INIT;
 	json_t *root = NULL;
@@ -271,7 +271,7 @@ int results_open(const char *dir, const struct results_id *id, unsigned umask,
 
 	*out = NULL;
 	ret = try_open(dir, id, umask, &owner, out, err);
-	if (ret > 0 && (*out)->afd < 0) /* somebody removed .attempts/ */
+	if (*out && (*out)->afd < 0) /* somebody removed .attempts/ */
 		ret = make_attempts(*out, err);
 	if (ret < 0) {
 		results_close(*out);
