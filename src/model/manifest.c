@@ -70,7 +70,7 @@ void command_add_text(struct buf *out, const struct task_spec *t)
 	}
 }
 
-void manifest_add_input(struct buf *out, const struct input *in)
+static void add_input(struct buf *out, const struct input *in)
 {
 	buf_add(out, "{\"dst\":", 7);
 	str_add_json(out, in->dst);
@@ -88,6 +88,12 @@ void manifest_add_input(struct buf *out, const struct input *in)
 	buf_adds(out, ",\"mtime_ns\":");
 	buf_addi(out, in->mtime_ns);
 	buf_addch(out, '}');
+}
+
+void manifest_add_input(struct buf *out, const struct input *in)
+{
+	add_input(out, in);
+	buf_addch(out, '\n');
 }
 
 void manifest_add_task(struct buf *out, const struct task_spec *t)
@@ -109,7 +115,7 @@ void manifest_add_task(struct buf *out, const struct task_spec *t)
 		for (size_t i = 0; i < t->inputs.n; i++) {
 			if (i)
 				buf_addch(out, ',');
-			manifest_add_input(out, &t->inputs.p[i]);
+			add_input(out, &t->inputs.p[i]);
 		}
 		buf_addch(out, ']');
 	}
