@@ -133,28 +133,31 @@ static int living_node(struct queue_sqlite *q, char **who, struct err *err)
 	return rc;
 }
 
-/* One look: 1 somebody lives and was told to drain, 0 nobody, -1. */
-static int drain_nodes(struct queue_sqlite *q, char **who, struct err *err)
+/* One look: 1 somebody lives and was told to drain, 0 nobody or the queue is new by now, -1. */
+static int drain_nodes(struct queue_sqlite *q, int newest, char **who, struct err *err)
 {
+	int64_t version;
 	int rc;
 
 	if (db_begin(q->db, false, err) < 0)
 		return -1;
-	rc = living_node(q, who, err);
+	rc = db_user_version(q->db, &version, err);
+	if (rc == 0 && version < newest)
+		rc = living_node(q, who, err);
 	if (rc == 1 && db_exec(q->db, sql_drain, err) == 0)
 		return db_commit(q->db, err) < 0 ? -1 : 1;
 	db_rollback(q->db);
 	return rc == 1 ? -1 : rc;
 }
 
-static int wait_for_nodes(struct queue_sqlite *q, struct err *err)
+static int wait_for_nodes(struct queue_sqlite *q, int newest, struct err *err)
 {
 	int64_t end = q->patient ? INT64_MAX : clock_mono_ms() + q->busy_ms;
 	bool told = false;
 
 	for (;;) {
 		char *who = NULL;
-		int rc = drain_nodes(q, &who, err);
+		int rc = drain_nodes(q, newest, &who, err);
 
 		if (rc == 1 && !told && q->notice)
 			q->notice(q->ctx, who);
@@ -218,15 +221,25 @@ static int read_uuid(struct queue_sqlite *q, struct err *err)
 	return rc < 0 ? -1 : 0;
 }
 
+/* Version and owner from one snapshot: somebody may be making the queue at this moment. */
+static int look(struct queue_sqlite *q, int64_t *version, struct err *err)
+{
+	int rc;
+
+	if (db_exec(q->db, "BEGIN", err) < 0)
+		return -1;
+	rc = db_user_version(q->db, version, err) < 0 || check_owner(q, *version, err) < 0 ? -1 : 0;
+	db_rollback(q->db);
+	return rc;
+}
+
 int sq_migrate_steps(struct queue_sqlite *q, const struct sq_step *s, size_t n, bool read_only,
 		     struct err *err)
 {
 	int newest = s[n - 1].to;
 	int64_t version;
 
-	if (db_user_version(q->db, &version, err) < 0)
-		return -1;
-	if (check_owner(q, version, err) < 0)
+	if (look(q, &version, err) < 0)
 		return -1;
 	if (version > newest)
 		return err_set(err, ERR_CONFIG, "%s has schema %lld, this kubeque knows schema %d: "
@@ -242,17 +255,16 @@ int sq_migrate_steps(struct queue_sqlite *q, const struct sq_step *s, size_t n, 
 		return err_set(err, ERR_CONFIG, "%s has schema %lld, this kubeque needs schema %d: "
 			       "any command that writes upgrades it", q->path,
 			       (long long)version, newest);
-	if (version > 0 && version < newest && wait_for_nodes(q, err) < 0)
+	if (version > 0 && version < newest && wait_for_nodes(q, newest, err) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++) {
-		if (s[i].to <= version)
-			continue;
+	if (version < newest) { /* all steps at once: nobody sees one in between */
 		if (db_begin(q->db, true, err) < 0)
 			return -1;
-		if (step_apply(q, &s[i], version, err) < 0) {
-			db_rollback(q->db);
-			return -1;
-		}
+		for (size_t i = 0; i < n; i++)
+			if (step_apply(q, &s[i], version, err) < 0) {
+				db_rollback(q->db);
+				return -1;
+			}
 		if (db_commit(q->db, err) < 0)
 			return -1;
 	}

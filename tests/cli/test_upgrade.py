@@ -95,4 +95,15 @@ def _(home):
     assert home.kq("status", "a").out.startswith("a: pending: 1")
 
 
+@test("a queue that others make at this moment: eight first submissions at once all stand, in each of ten stores")
+def _(home):
+    for i in range(10):
+        env = {"KUBEQUE_HOME": os.path.join(home.top, f"store{i}")}
+        home.env.update(env)
+        children = [home.start("sub", "-n", f"j{k}", "--no-wait", "--no-nodes", "true") for k in range(8)]
+        ended = [(child.wait(30), child.stderr.read()) for child in children]
+        assert all(code == 0 and "upgrading" not in err for code, err in ended), ended
+        assert len(home.kq("list", "-q").out.split()) == 8
+
+
 main()
