@@ -236,21 +236,32 @@ int cas_get_file(struct cas *c, const char *hex, int dirfd, const char *path, un
 	return 1;
 }
 
+enum { LOOKS_MAX = 10 }; /* touches in between make one look again */
+
 int cas_check_linked(struct cas *c, const char *hex, int64_t size, struct err *err)
 {
 	struct store_stat st;
 	char key[CAS_KEY_SIZE];
-	int ret;
+	bool changed = false;
+	int ret = 0;
 
 	if (key_of(key, hex, err) < 0)
 		return -1;
-	ret = store_stat(c->store, key, &st, err);
-	if (ret <= 0)
-		return ret < 0 ? -1 : 1;
-	if (!st.writable && st.size == size)
+	/* only what was seen to be wrong goes: somebody may have put the right one in its place */
+	for (int i = 0; i < LOOKS_MAX; i++) {
+		ret = store_stat(c->store, key, &st, err);
+		if (ret <= 0 || (!st.writable && st.size == size))
+			break;
+		changed = true;
+		ret = store_remove(c->store, key, &st, err);
+		if (ret != 0)
+			break;
+	}
+	if (ret < 0)
+		return -1;
+	if (!changed)
 		return 1;
-	ret = store_remove(c->store, key, NULL, err);
-	return ret < 0 || cas_unpin_all(c, err) < 0 ? -1 : 0;
+	return cas_unpin_all(c, err) < 0 ? -1 : 0;
 }
 
 /* ---- pins ------------------------------------------------------------------------------- */
