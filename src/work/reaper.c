@@ -26,11 +26,20 @@ enum {
 	LEFTOVER_LIMIT_MS = 3000,
 };
 
+/* The first node makes the directory, maybe after the looker began. */
+static void open_nodes(struct reaper *r)
+{
+	char *nodes = xasprintf("%s/nodes", r->home);
+
+	if (r->nodes_fd < 0)
+		r->nodes_fd = open(nodes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(nodes);
+}
+
 struct reaper *reaper_new(const struct reaper_options *o)
 {
 	struct reaper *r = xcalloc(1, sizeof(*r));
 	struct err err = ERR_INIT;
-	char *nodes;
 	int home_fd;
 
 	r->opt = *o;
@@ -38,10 +47,7 @@ struct reaper *reaper_new(const struct reaper_options *o)
 	r->home = xstrdup(o->home);
 	r->cluster = o->cluster ? xstrdup(o->cluster) : NULL;
 	r->self = o->self ? xstrdup(o->self) : NULL;
-	nodes = xasprintf("%s/nodes", o->home);
-	r->nodes_fd = open(nodes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(nodes);
-	r->bells_fd = -1;
+	r->nodes_fd = r->bells_fd = -1;
 	home_fd = open(o->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (home_fd >= 0) {
 		r->bells_fd = bell_dir(home_fd, &err);
@@ -217,6 +223,7 @@ static int add_node(void *ctx, const struct node *n)
 static int list_nodes(struct reaper *r, struct queue *q, struct node_list *l, struct err *err)
 {
 	*l = (struct node_list){ 0 };
+	open_nodes(r);
 	return queue_nodes(q, r->cluster, add_node, l, err);
 }
 
