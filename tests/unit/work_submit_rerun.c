@@ -1,54 +1,25 @@
 /* --clean and --rerun: what is replaced, what is kept, and where results go. */
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "submit_fixture.h"
 
-#include "base/base.h"
+#include <sys/stat.h>
+
 #include "base/clock.h"
 #include "base/id.h"
-#include "sys/file.h"
 #include "sys/hash.h"
-#include "tap.h"
 #include "work/results.h"
-#include "work/submit.h"
 
-static char top[256];
-static struct queue *queue;
-static struct cas *cas;
-static struct submit_target target;
-static struct submit_spec spec;
-static struct submit_result result;
-static struct err err;
-static const char *words[8];
-
-static void write_file(const char *name, const char *text)
+static void begin_rerun(enum submit_mode mode)
 {
-	struct err e = ERR_INIT;
-
-	if (file_write(AT_FDCWD, name, text, strlen(text), 0644, false, &e) < 0)
-		printf("# %s\n", e.text);
+	begin();
+	spec.id = "j";
+	spec.mode = mode;
+	params("p.csv");
+	command("sh", "^s.sh", "{n}");
 }
 
-static void begin(enum submit_mode mode)
+static int submit_said(void)
 {
-	spec = (struct submit_spec){ .id = "j", .mode = mode, .user = "me", .cluster = "local",
-				     .prefix = top, .umask = 022, .rows = SUBMIT_PARAMS,
-				     .path = "p.csv", .format = PARAMS_CSV };
-	common_init(&spec.common);
-	spec.common.image = STR("none");
-	spec.common.resources.cpu = 1000;
-	words[0] = "sh";
-	words[1] = "^s.sh";
-	words[2] = "{n}";
-	spec.words = words;
-	spec.n_words = 3;
-	target = (struct submit_target){ .queue = queue, .cas = cas, .home = top };
-	err = (struct err)ERR_INIT;
-}
-
-static int submit(void)
-{
-	int ret = submit_run(&target, &spec, &result, &err);
+	int ret = submit();
 
 	if (ret < 0)
 		printf("# %s\n", err.text);
@@ -176,16 +147,16 @@ static void keeps_what_succeeded(void)
 {
 	struct attempt a;
 
-	write_file("s.sh", "echo\n");
-	write_file("p.csv", "n\n1\n2\n3\n");
-	begin(SUBMIT_NEW);
-	is_int(submit(), 0, "three tasks");
+	write_file("s.sh", "echo\n", 0644);
+	write_file("p.csv", "n\n1\n2\n3\n", 0644);
+	begin_rerun(SUBMIT_NEW);
+	is_int(submit_said(), 0, "three tasks");
 	is_int((long long)run_all(2), 3, "run");
 	ok(is_there("j/1/stdout.txt") && is_there("j/3/result.json"), "and leave results");
-	write_file("p.csv", "n\n4\n3\n2\n1\n");
+	write_file("p.csv", "n\n4\n3\n2\n1\n", 0644);
 	utimensat(AT_FDCWD, "s.sh", (struct timespec[2]){ { .tv_sec = 5 }, { .tv_sec = 5 } }, 0);
-	begin(SUBMIT_RERUN);
-	is_int(submit(), 0, "--rerun with one row more, in another order");
+	begin_rerun(SUBMIT_RERUN);
+	is_int(submit_said(), 0, "--rerun with one row more, in another order");
 	is_int(result.kept, 2, "keeps the two that succeeded, though an input was touched");
 	is_int(state_of(1), TASK_PENDING, "a new row runs");
 	is_int(state_of(2), TASK_SUCCEEDED, "3 is kept");
@@ -203,34 +174,34 @@ static void changed(void)
 {
 	struct attempt a;
 
-	begin(SUBMIT_RERUN);
-	is_int(submit(), 0, "--rerun of what is complete");
+	begin_rerun(SUBMIT_RERUN);
+	is_int(submit_said(), 0, "--rerun of what is complete");
 	is_int(result.kept, 4, "keeps all");
 	is_int((long long)run_all(0), 0, "and nothing runs");
 	ok(is_there("j/1/result.json"), "results are in place");
-	write_file("s.sh", "echo new\n");
-	begin(SUBMIT_RERUN_ANY);
-	is_int(submit(), 0, "--rerun=any with another input");
+	write_file("s.sh", "echo new\n", 0644);
+	begin_rerun(SUBMIT_RERUN_ANY);
+	is_int(submit_said(), 0, "--rerun=any with another input");
 	is_int(result.kept, 4, "keeps all");
-	begin(SUBMIT_RERUN_ANY);
-	is_int(submit(), 0, "again");
+	begin_rerun(SUBMIT_RERUN_ANY);
+	is_int(submit_said(), 0, "again");
 	is_int(result.kept, 4, "keeps all");
 	is_int(queue_attempt_get(queue, result.born, 2, 1, &a, &err), 1, "with attempts");
 	ok(strstr(a.verdict, "made by another command"), "that say so");
 	attempt_release(&a);
-	begin(SUBMIT_RERUN);
-	is_int(submit(), 0, "--rerun with what the manifest says by now");
+	begin_rerun(SUBMIT_RERUN);
+	is_int(submit_said(), 0, "--rerun with what the manifest says by now");
 	is_int(result.kept, 0, "does not take these for unchanged");
 	is_int((long long)run_all(0), 4, "all run");
-	begin(SUBMIT_RERUN);
+	begin_rerun(SUBMIT_RERUN);
 	spec.common.env = (struct pairs){ (struct pair[]){ { STR("A"), STR("b") } }, 1 };
-	is_int(submit(), 0, "--rerun with another environment");
+	is_int(submit_said(), 0, "--rerun with another environment");
 	is_int(result.kept, 0, "keeps none");
 	is_int((long long)run_all(0), 4, "all run");
-	begin(SUBMIT_RERUN);
+	begin_rerun(SUBMIT_RERUN);
 	spec.common.env = (struct pairs){ (struct pair[]){ { STR("A"), STR("b") } }, 1 };
-	write_file("p.csv", "n\n1\n1\n1\n");
-	is_int(submit(), 0, "--rerun with equal rows");
+	write_file("p.csv", "n\n1\n1\n1\n", 0644);
+	is_int(submit_said(), 0, "--rerun with equal rows");
 	is_int(result.kept, 1, "a result is given away once");
 	is_int((long long)run_all(0), 2, "the others run");
 }
@@ -240,18 +211,18 @@ static void running(void)
 	struct claimed c[8];
 	size_t n;
 
-	begin(SUBMIT_CLEAN);
-	is_int(submit(), 0, "--clean");
+	begin_rerun(SUBMIT_CLEAN);
+	is_int(submit_said(), 0, "--clean");
 	n = claim_all(c, 1);
 	is_int((long long)n, 1, "one task runs");
-	begin(SUBMIT_RERUN);
-	is_int(submit_run(&target, &spec, &result, &err), -1, "--rerun of a running job");
+	begin_rerun(SUBMIT_RERUN);
+	is_int(submit(), -1, "--rerun of a running job");
 	ok(err.code == ERR_CONFLICT && strstr(err.text, "running"), "is refused");
-	begin(SUBMIT_CLEAN);
-	is_int(submit_run(&target, &spec, &result, &err), -1, "so is --clean");
+	begin_rerun(SUBMIT_CLEAN);
+	is_int(submit(), -1, "so is --clean");
 	run_tasks(c, n, 0);
-	begin(SUBMIT_CLEAN);
-	is_int(submit(), 0, "not any more");
+	begin_rerun(SUBMIT_CLEAN);
+	is_int(submit_said(), 0, "not any more");
 	is_int(result.kept, 0, "--clean keeps nothing");
 }
 
@@ -261,41 +232,25 @@ static void interrupted_rerun(void)
 	int64_t born = result.born;
 
 	run_all(0);
-	begin(SUBMIT_RERUN);
-	spec.cluster = "local";
-	write_file("p.csv", "n\n1\n{\n");
+	begin_rerun(SUBMIT_RERUN);
+	write_file("p.csv", "n\n1\n{\n", 0644);
 	spec.format = PARAMS_JSONL;
-	ok(submit_run(&target, &spec, &result, &err) < 0, "a --rerun that is refused");
+	ok(submit() < 0, "a --rerun that is refused");
 	is_int(queue_job_by_id(queue, "j", &j, &err), 1, "leaves the job");
 	is_int(j.born, born, "that was there");
 	job_release(&j);
 }
 
-int main(void)
+static void tests(void)
 {
-	struct queue_sqlite_options o = { .create = true };
-	const char *tmp = getenv("TMPDIR");
-	char path[300];
-
-	snprintf(top, sizeof(top), "%s/rerun-XXXXXX", tmp ? tmp : "/tmp");
-	if (!mkdtemp(top) || chdir(top) < 0)
-		return 1;
-	snprintf(path, sizeof(path), "%s/queue.db", top);
-	o.path = path;
-	queue = queue_sqlite_open(&o, &err);
-	cas = cas_open_dir("CAS", true, &err);
-	if (!queue || !cas) {
-		printf("# %s\n", err.text);
-		return 1;
-	}
 	add_node();
 	keeps_what_succeeded();
 	changed();
 	running();
 	interrupted_rerun();
-	queue_close(queue);
-	cas_close(cas);
-	if (chdir("/") == 0)
-		file_rmtree(AT_FDCWD, top, &err);
-	return tap_done();
+}
+
+int main(void)
+{
+	return run_tests(tests);
 }
