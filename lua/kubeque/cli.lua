@@ -5,12 +5,7 @@
 --   { name =, summary =, usage =, description =, options = {...}, args = {{"JOB"}, ...} or
 --     words = true, run = function(opt, args, ctx) ... end }
 --
--- run returns an exit status (nil: 0), or `nil, message, code`. `ctx` has
---   ctx.name, ctx.opt        command and its options
---   ctx.config               resolved configuration (kubeque.config), read when first used
---   ctx:session(options)     opens the store for kubeque.queue and the others, once: true, or
---                            false when there is none ({create = true} makes it)
---   ctx.quiet, ctx.plain     common options
+-- run returns an exit status (nil: 0), or `nil, message, code`. `ctx`: lua/kubeque/context.lua.
 
 local fault = require "kubeque.fault"
 local options = require "kubeque.options"
@@ -57,26 +52,6 @@ local function is_command(name)
   return known[name]
 end
 
-local Context = {}
-
----Opens the store once (options: kubeque.store). False when there is none and `create` was not
----asked: reading commands leave a machine without a store alone.
-function Context:session(opts)
-  if not rawget(self, "opened") then
-    self.opened = require("kubeque.store").open(self.config, opts)
-  end
-  return self.opened
-end
-
-function Context.__index(self, key)
-  if key == "config" then
-    local config = require("kubeque.config").resolve { file = self.opt.config }
-    self.config = config
-    return config
-  end
-  return Context[key]
-end
-
 local function print_error(name, message)
   kubeque.log.error((name and "kubeque " .. name or "kubeque") .. ": " .. message)
 end
@@ -116,8 +91,7 @@ local function prepare(opt)
 end
 
 local function run(command, opt, args)
-  local ctx = setmetatable({ name = command.name, opt = opt, quiet = opt.quiet or false,
-    plain = opt.plain or false }, Context)
+  local ctx = require("kubeque.context").new(command.name, opt)
   local ok, code, message, kind = xpcall(command.run, handler(opt.debug), opt, args, ctx)
   if not ok then
     return failed(command.name, code, opt.debug)
