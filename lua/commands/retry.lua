@@ -100,7 +100,8 @@ local function run(opt, args, ctx)
     kubeque.out()
   elseif count == 0 then
     kubeque.log.info(("%s: no task to run again: %s"):format(job.id,
-      job.state == "over" and "all succeeded" or "none has failed so far"))
+      job.state ~= "over" and "none has failed so far"
+        or ranges and "all that were named succeeded" or "all succeeded"))
   else
     kubeque.log.info(("%s: %d task%s will run again"):format(job.id, count,
       count == 1 and "" or "s"))
