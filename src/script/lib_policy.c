@@ -27,7 +27,7 @@ static int policy_scale_(lua_State *L)
 
 	script_options(L, 1, opts, ARRAY_SIZE(opts));
 	p = session_policy(L, &err);
-	if (!p || p->ops->scale(p, &s, &target, &err) < 0)
+	if (!p || policy_scale(p, &s, &target, &err) < 0)
 		return script_fail(L, &err);
 	if (target < 0)
 		lua_pushnil(L);

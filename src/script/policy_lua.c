@@ -136,6 +136,14 @@ struct hook_call {
 
 /* The functions below raise; they run inside run(). */
 
+static void push_attempt_view(lua_State *L, const struct policy_view *v)
+{
+	rows_push_attempt(L, v->attempt);
+	if (v->same)
+		script_set_i64(L, "same", v->same);
+	sandbox_read_only(L);
+}
+
 static void push_task_view(lua_State *L, const struct policy_view *v)
 {
 	rows_push_task(L, v->task);
@@ -250,6 +258,7 @@ static void read_table(lua_State *L, struct hook_call *c)
 		{ "action", .any = &action },
 		{ "after", .any = &after },
 		{ "free", .flag = &v->free },
+		{ "stop", .flag = &v->stop },
 		{ "with", .table = &with },
 		{ "note", .str = &note },
 	};
@@ -310,8 +319,7 @@ static int call_failed(lua_State *L)
 	}
 	sandbox_seed(L, c->view->task->n, c->view->attempt->k);
 	push_task_view(L, c->view);
-	rows_push_attempt(L, c->view->attempt);
-	sandbox_read_only(L);
+	push_attempt_view(L, c->view);
 	push_job_view(L, c->view);
 	lua_call(L, 3, 1);
 	read_verdict(L, c);
@@ -346,12 +354,13 @@ static int call_scale(lua_State *L)
 		return 0;
 	}
 	sandbox_seed(L, s->pending, s->nodes);
-	lua_createtable(L, 0, 5);
+	lua_createtable(L, 0, 6);
 	script_set_i64(L, "pending", s->pending);
 	script_set_i64(L, "running", s->running);
 	script_set_i64(L, "nodes", s->nodes);
 	script_set_i64(L, "wanted", s->wanted);
 	script_set_num(L, "oldest_pending", (double)s->oldest_pending_ms / 1000);
+	script_set_num(L, "node_seconds", (double)s->node_ms / 1000);
 	sandbox_read_only(L);
 	lua_call(L, 1, 1);
 	if (lua_isnil(L, -1)) {

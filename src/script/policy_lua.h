@@ -18,10 +18,5 @@ struct policy *policy_lua_new(const char *path, struct err *err);
 /* A policy from text (kept); `name` is for messages. NULL with ERR_SCRIPT when it does not load. */
 struct policy *policy_lua_new_text(const char *name, const char *text, size_t n,
 				   struct err *err);
-static inline void policy_close(struct policy *p)
-{
-	if (p)
-		p->ops->close(p);
-}
 
 #endif

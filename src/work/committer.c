@@ -291,30 +291,6 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static int ask_failed(struct policy *p, const struct policy_view *v, struct policy_verdict *out,
-		      struct err *err)
-{
-	struct watched_policy *w = container_of(p, struct watched_policy, base);
-	int ret;
-
-	atomic_fetch_add(w->asking, 1);
-	ret = w->inner->ops->task_failed(w->inner, v, out, err);
-	atomic_fetch_sub(w->asking, 1);
-	return ret;
-}
-
-static int ask_lost(struct policy *p, const struct policy_view *v, const struct node *node,
-		    struct policy_verdict *out, struct err *err)
-{
-	struct watched_policy *w = container_of(p, struct watched_policy, base);
-	int ret;
-
-	atomic_fetch_add(w->asking, 1);
-	ret = w->inner->ops->task_lost(w->inner, v, node, out, err);
-	atomic_fetch_sub(w->asking, 1);
-	return ret;
-}
-
 struct policy *committer_policy(struct committer *c)
 {
 	return c->policy.inner ? &c->policy.base : NULL;
@@ -322,9 +298,6 @@ struct policy *committer_policy(struct committer *c)
 
 struct committer *committer_new(const struct committer_options *o)
 {
-	static const struct policy_ops watched = {
-		.name = "watched", .task_failed = ask_failed, .task_lost = ask_lost,
-	};
 	struct reaper_options ro = {
 		.home = o->o->home, .cluster = o->o->cluster, .self = o->node,
 		.lease_ms = o->o->lease_ms,
@@ -333,8 +306,7 @@ struct committer *committer_new(const struct committer_options *o)
 	pthread_condattr_t attr;
 
 	c->opt = *o;
-	c->policy = (struct watched_policy){ .base = { &watched }, .inner = o->o->policy,
-					     .asking = o->asking };
+	watched_policy_init(&c->policy, o->o->policy, o->asking);
 	ro.policy = committer_policy(c);
 	(void)snprintf(c->node, sizeof(c->node), "%s", o->node);
 	c->q = o->queue;

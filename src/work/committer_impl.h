@@ -36,6 +36,8 @@ struct watched_policy {
 	struct policy *inner;
 	atomic_int *asking;
 };
+/* watched_policy.c: `inner` borrowed, may be NULL. */
+void watched_policy_init(struct watched_policy *w, struct policy *inner, atomic_int *asking);
 
 struct committer {
 	/* constant */

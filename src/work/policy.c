@@ -58,6 +58,7 @@ void policy_stock(const struct policy_view *v, struct policy_verdict *out)
 static void give_up(struct policy_verdict *out, const char *why)
 {
 	out->action = POLICY_FAIL;
+	out->stop = false;
 	free(out->class);
 	out->class = NULL;
 	(void)snprintf(out->note, sizeof(out->note), "%s", why);
@@ -82,5 +83,7 @@ void policy_clamp(const struct policy_view *v, struct policy_verdict *out)
 		out->class = NULL;
 		out->free = false;
 	}
+	if (out->action != POLICY_FAIL && out->action != POLICY_COMPLETE)
+		out->stop = false;
 	out->after_ms = out->action == POLICY_RETRY ? MAX(0, MIN(out->after_ms, DELAY_MAX_MS)) : 0;
 }

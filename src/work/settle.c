@@ -33,8 +33,8 @@ void settle_ask(struct queue *q, struct policy *p, const struct policy_view *v,
 	if (!p || (!lost && v->task->asks >= ASKS_MAX)) {
 		policy_stock(v, verdict);
 	} else {
-		ret = lost ? p->ops->task_lost(p, v, lost, verdict, &err) :
-			     p->ops->task_failed(p, v, verdict, &err);
+		ret = lost ? policy_task_lost(p, v, lost, verdict, &err) :
+			     policy_task_failed(p, v, verdict, &err);
 		if (ret < 0) {
 			note_broken(q, v, &err);
 			free(verdict->class);
