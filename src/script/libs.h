@@ -13,6 +13,7 @@
 	X(clean) \
 	X(consume) \
 	X(control) \
+	X(embedded) \
 	X(fetch) \
 	X(fs) \
 	X(ini) \

@@ -49,6 +49,12 @@ ok(fs.free(dir) > 0, "free space")
 is(type(fs.filesystem(dir)), "string", "the file system has a name")
 is(fs.realpath(dir .. "/x/../x"), fs.realpath(dir) .. "/x", "realpath")
 
+-- what is compiled in
+ok(#kubeque.embedded.list() > #kubeque.embedded.list "commands/", "all scripts, and those of a folder")
+is(kubeque.embedded.list("policies/default")[1], "policies/default", "by path without the ending")
+like(kubeque.embedded.text "commands/sub", 'name = "sub"', "as written")
+is(select(3, kubeque.embedded.text "commands/nosuch"), "not_found", "one that is not there")
+
 -- ini: what inih would take in silence is refused with its line
 local function ini(text)
   fs.write(dir .. "/c", text)

@@ -98,6 +98,9 @@ static const char *const snippets[] = {
 	"local r, m, c = kubeque.materialize{cas = HOME .. '/CAS', dir = HOME .. '/m', inputs = {\n"
 	"  {dst = 'x', sha256 = ('0'):rep(64), size = 1}}} assert(not r, m)",
 	"assert(require('kubeque.fs') == kubeque.fs)",
+	"assert(#kubeque.embedded.list('commands/') > 20 and #kubeque.embedded.list('nosuch/') == 0)",
+	"assert(kubeque.embedded.text('policies/default'):find('on_task_failed'))",
+	"local r, m, c = kubeque.embedded.text('nosuch') assert(not r and c == 'not_found', m)",
 	"assert(kubeque.time.utc(kubeque.time.now()) and kubeque.time.log(0) and kubeque.time.id(0))",
 };
 
