@@ -15,7 +15,9 @@ OBJ = $(BUILD)/obj-$(MODE)
 
 LAYERS = base model sys net queue cas nodes work script cli
 PKGS = lua5.4 lua5.4-cjson jansson inih sqlite3 libcrypto
-CPPFLAGS += -D_GNU_SOURCE -iquote src $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS)))
+# Only the headers: src/net loads the library when the first request is made.
+HEADERS_OF = libcurl
+CPPFLAGS += -D_GNU_SOURCE -iquote src $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) $(HEADERS_OF)))
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wvla -Wundef -Wstrict-prototypes \
 	-Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings \
 	-Wimplicit-fallthrough -Wnull-dereference -Wdouble-promotion -Werror

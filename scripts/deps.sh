@@ -3,7 +3,7 @@
 # Asks through sudo when not root. Does nothing, and needs no network, when all is installed.
 set -eu
 
-build="gcc make pkg-config libc6-dev liblua5.4-dev lua5.4 lua-cjson-dev libjansson-dev libinih-dev libsqlite3-dev libssl-dev"
+build="gcc make pkg-config libc6-dev liblua5.4-dev lua5.4 lua-cjson-dev libjansson-dev libinih-dev libsqlite3-dev libssl-dev libcurl4-openssl-dev"
 demo="python3"
 test="python3 strace util-linux e2fsprogs procps tmux"
 bench="python3 openssl parallel findutils"

@@ -16,6 +16,7 @@
 	X(embedded) \
 	X(fetch) \
 	X(fs) \
+	X(http) \
 	X(ini) \
 	X(json) \
 	X(log) \

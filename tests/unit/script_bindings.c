@@ -2,8 +2,12 @@
  * Every binding runs again and again while the 1st, 2nd, 3rd ... allocation of Lua (and all after
  * it) fails, until it succeeds: nothing may leak, crash or be left half open. Run it under ASan.
  */
+#include <arpa/inet.h>
 #include <ftw.h>
+#include <netinet/in.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -101,6 +105,10 @@ static const char *const snippets[] = {
 	"assert(#kubeque.embedded.list('commands/') > 20 and #kubeque.embedded.list('nosuch/') == 0)",
 	"assert(kubeque.embedded.text('policies/default'):find('on_task_failed'))",
 	"local r, m, c = kubeque.embedded.text('nosuch') assert(not r and c == 'not_found', m)",
+	"local r = assert(kubeque.http.request{url = URL, headers = {a = 'b', c = 1}, body = 'x'})\n"
+	"assert(r.status == 201 and r.body == 'done' and r.headers.x == '1, 2' and r.retry_after == 3)",
+	"local r, m, c = kubeque.http.request{url = 'http://127.0.0.1:1/'} assert(not r and c == 'busy', m)",
+	"assert(kubeque.http.version():find('libcurl'))",
 	"assert(kubeque.time.utc(kubeque.time.now()) and kubeque.time.log(0) and kubeque.time.id(0))",
 };
 
@@ -132,6 +140,14 @@ static const struct { const char *code, *message; } wrong[] = {
 	{ "local t = {} t.t = t kubeque.json.encode(t)", "nested deeper" },
 	{ "kubeque.json.encode(1/0)", "no word for" },
 	{ "kubeque.proc.run{}", "no program" },
+	{ "kubeque.http.request{}", "option 'url' is missing" },
+	{ "kubeque.http.request{url = URL, boddy = 'x'}", "did you mean 'body'?" },
+	{ "kubeque.http.request{url = URL, body = {}}", "option 'body': string expected" },
+	{ "kubeque.http.request{url = URL, headers = {'x'}}", "option 'headers'" },
+	{ "kubeque.http.request{url = URL, headers = {['a: b'] = 'x'}}", "no name of a header" },
+	{ "kubeque.http.request{url = URL, headers = {a = {}}}", "option 'headers'" },
+	{ "kubeque.http.request{url = URL, timeout = 0}", "option 'timeout' is out of range" },
+	{ "assert(kubeque.http.request{url = 'nosuch'})", "begins with http:// or https://" },
 	{ "MANIFEST.close(3)", "kubeque.manifest expected" },
 	{ "local m = kubeque.manifest(JOB) m:close() m:common()", "closed" },
 };
@@ -181,6 +197,46 @@ static void sweep(lua_State *L, const char *code)
 	lua_settop(L, 0);
 }
 
+/* A web server that always says the same. */
+static void *serve(void *arg)
+{
+	static const char text[] = "HTTP/1.1 201 Created\r\nContent-Length: 4\r\nX: 1\r\nX: 2\r\n"
+				   "Retry-After: 3\r\nConnection: close\r\n\r\ndone";
+	int listener = (int)(intptr_t)arg, fd;
+
+	while ((fd = accept(listener, NULL, NULL)) >= 0) {
+		char request[4096], *end = NULL;
+		size_t n = 0;
+		ssize_t got;
+
+		while (!end && (got = read(fd, request + n, sizeof(request) - n - 1)) > 0) {
+			n += (size_t)got;
+			request[n] = '\0';
+			end = strstr(request, "\r\n\r\nx");
+		}
+		(void)send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL);
+		(void)shutdown(fd, SHUT_WR);
+		(void)!read(fd, request, sizeof(request));
+		close(fd);
+	}
+	return NULL;
+}
+
+static bool start_server(char *url, size_t size)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pthread_t t;
+
+	if (bind(fd, (struct sockaddr *)&a, n) < 0 || listen(fd, 16) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&a, &n) < 0)
+		return false;
+	(void)snprintf(url, size, "http://127.0.0.1:%d/", ntohs(a.sin_port));
+	return pthread_create(&t, NULL, serve, (void *)(intptr_t)fd) == 0;
+}
+
 static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
 	(void)st;
@@ -193,9 +249,13 @@ int main(void)
 {
 	struct err err = ERR_INIT;
 	struct script *s = script_host_new(&err);
+	char url[64];
 
-	if (!s || !mkdtemp(home))
+	(void)setenv("no_proxy", "*", 1);
+	if (!s || !mkdtemp(home) || !start_server(url, sizeof(url)))
 		return 1;
+	lua_pushstring(s->L, url);
+	lua_setglobal(s->L, "URL");
 	lua_pushstring(s->L, home);
 	lua_setglobal(s->L, "HOME");
 	ok(run(s->L, setup, &err) == 0, "a job is submitted %s", err.text);
