@@ -1,7 +1,7 @@
 /*
  * kubeque.submit(spec): a job from a specification that a command line was turned into.
  *
- *   id, mode ("new" | "clean" | "rerun" | "rerun-any"), dry_run, cluster, policy, priority,
+ *   id, mode ("new" | "clean" | "rerun" | "rerun-any"), dry_run, content, cluster, policy, priority,
  *   max_running, info (JSON object), capacity (JSON object)
  *   rows ("one" | "params" | "seq" | "each" | "jobfile"), path, format, seq, each, only
  *   words, push, push_exclude, cd, clean_env,
@@ -13,6 +13,7 @@
  *   case. What it returns does not matter.
  *
  * -> {born=, id=, n=, kept=, files=, bytes=, upload_files=, upload_bytes=} or nil, text, code.
+ *   With dry_run and `content` also content=, the digest of what it is about (work/submit.h).
  */
 #include <math.h>
 #include <sys/stat.h>
@@ -243,6 +244,7 @@ static void read_spec(lua_State *L, struct submit_call *c)
 		{ "id", .str = &s->id },
 		{ "mode", .str = &w.mode },
 		{ "dry_run", .flag = &s->dry_run },
+		{ "content", .flag = &s->content },
 		{ "cluster", .str = &s->cluster },
 		{ "policy", .str = &s->policy },
 		{ "priority", .i64 = &s->priority, .lo = -1000000, .hi = 1000000 },
@@ -330,7 +332,7 @@ static void push_result(lua_State *L, const void *p)
 {
 	const struct submit_result *r = p;
 
-	lua_createtable(L, 0, 8);
+	lua_createtable(L, 0, 9);
 	script_set_i64(L, "born", r->born);
 	script_set_str(L, "id", r->id);
 	script_set_i64(L, "n", r->n);
@@ -339,6 +341,8 @@ static void push_result(lua_State *L, const void *p)
 	script_set_i64(L, "bytes", r->bytes);
 	script_set_i64(L, "upload_files", r->upload_files);
 	script_set_i64(L, "upload_bytes", r->upload_bytes);
+	if (*r->content)
+		script_set_str(L, "content", r->content);
 }
 
 static int submit_(lua_State *L)

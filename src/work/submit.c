@@ -288,10 +288,12 @@ static int store(struct submission *s, struct err *err)
 	if (store_set(s, s->plan.inputs, s->list, err) < 0 ||
 	    store_set(s, s->plan.pool, NULL, err) < 0)
 		return -1;
+	if (s->plan.content)
+		content_end(&s->plan, s->out->content);
+	if (s->plan.cache && (!s->spec->dry_run || s->plan.content))
+		hash_cache_save(s->plan.cache);
 	if (s->spec->dry_run)
 		return s->rerun ? submission_count_kept(s, err) : 0;
-	if (s->plan.cache)
-		hash_cache_save(s->plan.cache);
 	for (int i = 0;; i++) {
 		if (store_once(s, err) == 0)
 			break;
@@ -330,6 +332,8 @@ int submit_run(const struct submit_target *to, const struct submit_spec *spec,
 
 	*out = (struct submit_result){ .born = 0 };
 	ret = plan_open(&s.plan, to, spec, err);
+	if (ret == 0 && spec->content)
+		content_begin(&s.plan);
 	if (ret == 0)
 		ret = run(&s, err);
 	rerun_close(s.rerun);

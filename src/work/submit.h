@@ -53,6 +53,8 @@ struct submit_spec {
 	const char *id;       /* NULL: "YYYYMMDD-HHMMSS-xxxx", drawn again when taken */
 	enum submit_mode mode;
 	bool dry_run;         /* checks and counts; stores nothing */
+	bool content;         /* with dry_run: also submit_result.content, and hashes of inputs
+			       * are remembered */
 	const char *user, *cluster;
 	const char *policy;   /* sha256 of the policy bundle, "" the stock one */
 	const char *prefix;   /* where results go: <prefix>/<id> */
@@ -120,6 +122,10 @@ struct submit_result {
 	int64_t kept; /* tasks that kept an earlier result */
 	int64_t files, bytes;               /* inputs, each distinct file once */
 	int64_t upload_files, upload_bytes; /* of these, what the CAS lacked */
+	/* Digest of what it is about: command, rows, content of inputs, environment given with it,
+	 * directory, image, patterns of results, policy. Not: id, labels, resources, limits,
+	 * retries, priority. */
+	char content[SHA256_HEX_SIZE];
 };
 
 /*

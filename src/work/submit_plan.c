@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "model/path.h"
 #include "model/shell.h"
+#include "sys/hash.h"
 
 static int check_columns(const struct columns *c, struct err *err)
 {
@@ -278,6 +279,7 @@ void plan_close(struct plan *p)
 	free(p->word_dst);
 	param_names_release(&p->names);
 	hash_cache_close(p->cache);
+	hasher_free(p->content);
 	inputs_free(p->inputs);
 	inputs_free(p->pool);
 	rows_close(&p->rows);
@@ -314,10 +316,11 @@ static int check_rows(struct plan *p, struct task_maker *m, struct err *err)
 		if (p->task_class) /* by row, from now on by task */
 			p->task_class[p->n - 1] = p->task_class[row.number - 1];
 		/* The first row goes through everything that does not depend on the row. */
-		if (p->n > 1 && !p->every_row && is_small(p, &row))
-			continue;
-		if (maker_make(m, p, &row, true, err) < 0)
+		if ((p->n == 1 || p->every_row || !is_small(p, &row)) &&
+		    maker_make(m, p, &row, true, err) < 0)
 			return -1;
+		if (p->content)
+			content_add_row(p, &row, m);
 	}
 	if (ret == 0 && p->n == 0)
 		return err_set(err, ERR_USAGE, "%s holds no tasks", p->rows.name);

@@ -46,6 +46,7 @@ struct plan {
 	/* Above what fixed + factor * its bytes says, a row has to be made to know its size. */
 	size_t fixed, factor;
 	size_t base_env;          /* bytes of the submitter's environment */
+	struct hasher *content;   /* of what the submission is about; NULL: nobody asked */
 	bool every_row;           /* each row has to be made to be checked */
 	bool has_command;
 	bool has_cd;              /* the directory depends on the row */
@@ -103,6 +104,12 @@ void maker_add_id(struct task_maker *m, size_t id);
 /* The file that provides `dst` to this task, or NULL. */
 const struct input_file *maker_provides(const struct task_maker *m, const struct plan *p,
 					const char *dst);
+
+/* submit_content.c: submit_result.content. After plan_open(); each row of the first pass, of which
+ * `m` is the task where it was made; when the inputs are hashed. */
+void content_begin(struct plan *p);
+void content_add_row(struct plan *p, const struct row *row, const struct task_maker *m);
+void content_end(struct plan *p, char *hex);
 
 /* submit_class.c */
 

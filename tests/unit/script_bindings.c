@@ -79,6 +79,8 @@ static const char *const snippets[] = {
 	"assert(not kubeque.results.stdout(JOB, 1))",
 	"local b <close> = kubeque.watch(JOB.born) assert(b:wait(0) == 'timeout')",
 	"assert(#kubeque.nodes.list('local') == 0 and not kubeque.nodes.stop('nosuch'))",
+	"assert(#kubeque.submit{rows = 'seq', seq = '1..3', words = {'echo', '{index}'},"
+	" dry_run = true, content = true}.content == 64)",
 	"assert(kubeque.submit{rows = 'each', each = {'a', 'b'}, words = {'echo', '{item}'},"
 	" dry_run = true,\n"
 	"  default_image = 'none', cluster = 'local', event = function() end}.n == 2)",

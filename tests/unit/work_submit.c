@@ -208,6 +208,113 @@ static void dry(void)
 	is_int(result.upload_files, 3, "where everything would be uploaded");
 }
 
+/* ---- what a submission is about -------------------------------------------------------------- */
+
+static const char *content(void)
+{
+	static char hex[8][SHA256_HEX_SIZE];
+	static unsigned next;
+	char *out = hex[next++ % 8];
+
+	spec.dry_run = true;
+	spec.content = true;
+	if (submit() < 0)
+		printf("# %s\n", err.text);
+	memcpy(out, result.content, SHA256_HEX_SIZE);
+	return out;
+}
+
+static void begin_with(const char *file)
+{
+	static const char *const common[] = { "common" };
+
+	begin();
+	params(file);
+	command("prog", "{x}", "^in-{x}");
+	spec.push = common;
+	spec.n_push = 1;
+}
+
+static void content_of_rows(void)
+{
+	char first[SHA256_HEX_SIZE];
+	int before = jobs();
+
+	write_file("c.csv", "x,y\n1,a b\n2,c\n", 0644);
+	write_file("c.tsv", "x\ty\n1\ta b\n2\tc\n", 0644);
+	write_file("d.csv", "x,y\n2,c\n1,a b\n", 0644);
+	write_file("in-1", "one", 0644);
+	write_file("in-2", "two", 0644);
+	write_file("common", "all", 0644);
+	begin_with("c.csv");
+	memcpy(first, content(), sizeof(first));
+	is_int((long long)strlen(first), 64, "a submission has a digest of what it is about");
+	spec.id = "some-name";
+	spec.priority = 5;
+	spec.resources = "cpu=0.5,memory=1M";
+	spec.common.timeout_ms = 5000;
+	spec.common.retries = 3;
+	spec.info = "{\"labels\":{\"a\":\"b\"}}";
+	is_str(content(), first, "neither name nor resources nor limits nor labels matter");
+	begin_with("c.tsv");
+	is_str(content(), first, "rows are compared by what they say");
+	begin_with("d.csv");
+	ok(strcmp(content(), first) != 0, "their order matters");
+	begin_with("c.csv");
+	ranges_parse(STR("1"), &spec.only, &err);
+	ok(strcmp(content(), first) != 0, "and which there are");
+	ranges_release(&spec.only);
+	begin_with("c.csv");
+	spec.common.env = (struct pairs){ (struct pair[]){ { STR("A"), STR("<{y}>") } }, 1 };
+	ok(strcmp(content(), first) != 0, "the environment matters");
+	begin_with("c.csv");
+	spec.common.image = STR("python:3");
+	ok(strcmp(content(), first) != 0, "the image matters");
+	begin_with("c.csv");
+	spec.policy = "0123";
+	ok(strcmp(content(), first) != 0, "the policy matters");
+	begin_with("c.csv");
+	write_file("in-2", "TWO", 0644);
+	ok(strcmp(content(), first) != 0, "the content of one task's input matters");
+	write_file("in-2", "two", 0644);
+	is_str(content(), first, "not its times");
+	write_file("common", "ALL", 0644);
+	ok(strcmp(content(), first) != 0, "the content of common inputs matters");
+	is_int(jobs(), before, "nothing was stored");
+}
+
+static void content_of_others(void)
+{
+	char first[SHA256_HEX_SIZE];
+
+	write_file("l.sh", "echo 1\necho 2\n", 0644);
+	begin();
+	params("l.sh");
+	spec.format = PARAMS_COMMANDS;
+	memcpy(first, content(), sizeof(first));
+	write_file("l.sh", "echo 1\necho 3\n", 0644);
+	begin();
+	params("l.sh");
+	spec.format = PARAMS_COMMANDS;
+	ok(strcmp(content(), first) != 0, "commands as rows");
+	write_file("j.json", "{\"tasks\": [{\"command\": \"echo a\", \"downloads\": "
+		   "[{\"src\": \"in-1\"}]}, {\"command\": \"echo b\"}]}", 0644);
+	begin();
+	spec.rows = SUBMIT_JOBFILE;
+	spec.path = "j.json";
+	memcpy(first, content(), sizeof(first));
+	write_file("j.json", "{\"tasks\": [{\"command\": \"echo a\"}, {\"command\": \"echo b\", "
+		   "\"downloads\": [{\"src\": \"in-1\"}]}]}", 0644);
+	begin();
+	spec.rows = SUBMIT_JOBFILE;
+	spec.path = "j.json";
+	ok(strcmp(content(), first) != 0, "a job file: which task has which input matters");
+	begin();
+	command("true", NULL, NULL);
+	is_int(submit(), 0, "a submission");
+	is_str(result.content, "", "has no digest when nobody asks");
+}
+
 static void tests(void)
 {
 	one_task();
@@ -215,6 +322,8 @@ static void tests(void)
 	many_rows();
 	inputs_of_tasks();
 	dry();
+	content_of_rows();
+	content_of_others();
 }
 
 int main(void)
