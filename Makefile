@@ -123,10 +123,11 @@ lint:
 	@$(MAKE) --no-print-directory -j$(JOBS) all tests-c
 	@scripts/lint.sh $(BUILD)/lint
 
-## make docs       writes docs/commands.md and docs/configuration.md from the program's own tables
+## make docs       writes docs/commands.md, configuration.md and lua-reference.md from the program's own tables
 docs: all
 	@$(BIN) help --markdown >docs/commands.md.new && mv docs/commands.md.new docs/commands.md
 	@$(BIN) config --markdown >docs/configuration.md.new && mv docs/configuration.md.new docs/configuration.md
+	@$(BIN) help --lua-api=markdown >docs/lua-reference.md.new && mv docs/lua-reference.md.new docs/lua-reference.md
 
 ## make install    PREFIX=/usr/local: one file, bin/kubeque
 install: all

@@ -21,6 +21,8 @@ local function run(opt, args)
     kubeque.out(help.markdown(cli.groups, cli.load))
   elseif opt.config_markdown then
     kubeque.out(require("kubeque.configdoc").markdown())
+  elseif opt.lua_api then
+    kubeque.out(require("kubeque.apigen")[opt.lua_api]())
   elseif opt.json then
     kubeque.out(declarations(cli, require "kubeque.options"))
   elseif not args[1] then
@@ -42,6 +44,10 @@ return {
     { "json", help = "all commands and options as JSON" },
     { "markdown", help = "all commands and options as Markdown (docs/commands.md)" },
     { "config-markdown", help = "all configuration keys as Markdown (docs/configuration.md)" },
+    { "lua-api", value = "KIND", type = "choice", choices = { "luacats", "luacheckrc", "luarc",
+      "markdown" },
+      help = "what scripts may call: luacats (for editors), luacheckrc, luarc (.luarc.json), or "
+        .. "markdown (docs/lua-reference.md)" },
   },
   args = { { "COMMAND", optional = true } },
   run = run,

@@ -38,9 +38,10 @@ def _(home):
             assert os.path.exists(os.path.join(ROOT, os.path.dirname(name), target)), (name, target)
 
 
-@test("docs/commands.md and docs/configuration.md are what the program prints")
+@test("docs/commands.md, docs/configuration.md and docs/lua-reference.md are what the program prints")
 def _(home):
-    for name, words in (("docs/commands.md", ("help", "--markdown")), ("docs/configuration.md", ("config", "--markdown"))):
+    for name, words in (("docs/commands.md", ("help", "--markdown")), ("docs/configuration.md", ("config", "--markdown")),
+                        ("docs/lua-reference.md", ("help", "--lua-api=markdown"))):
         result = home.kq(*words)
         assert result.code == 0 and result.out == page(name), f"{name} is not up to date: make docs"
 

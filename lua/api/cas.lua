@@ -1,0 +1,23 @@
+return {
+  name = "cas",
+  global = "kubeque.cas",
+  summary = "content by its sha256",
+  where = "host",
+  help = "A hash is 64 lower-case hex digits. All but `cas.hash` need an open store.",
+  functions = {
+    { "put", args = { { "path", "string" } },
+      returns = { { "string", "hash" }, { "integer", "bytes" } }, fails = true,
+      help = "Stores a file; content that is there already costs nothing." },
+    { "put_string", args = { { "text", "string" } }, returns = { { "string", "hash" } },
+      fails = true, help = "Stores a text." },
+    { "get", args = { { "hash", "string" },
+        { "limit", "integer", "bytes at most", optional = true, default = "1 GiB" } },
+      returns = { { "string", "the content, checked against its name" } }, fails = true,
+      help = "Reads content." },
+    { "has", args = { { "hash", "string" } }, returns = { { "boolean" } }, fails = true,
+      help = "Is it there? A yes is good for half an hour." },
+    { "hash", args = { { "path", "string|string[]" } }, returns = { { "string|string[]" } },
+      fails = true,
+      help = "The hash of a file, or those of a list of files, over all cores. Nothing is stored." },
+  },
+}

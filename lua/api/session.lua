@@ -1,0 +1,22 @@
+return {
+  name = "session",
+  global = "kubeque",
+  summary = "which store the functions work on",
+  where = "host",
+  functions = {
+    { "session", args = { { "options", "session_options" } }, returns = { { "true" } },
+      help = "Names the store by its directories. Scripts want `kubeque.open`, which follows the "
+        .. "configuration; in recipes and commands it is done already." },
+  },
+  tables = {
+    { "session_options", help = "Where things are.", fields = {
+      { "home", "string", "directory of the store, absolute" },
+      { "prefix", "string", "directory of results", optional = true, default = "HOME/results" },
+      { "cas", "string", "directory of the CAS", optional = true, default = "HOME/CAS" },
+      { "cluster", "string", optional = true, default = "local" },
+      { "lease", "number", "seconds a node may be silent", optional = true },
+      { "create", "boolean", "make the store if there is none", optional = true },
+      { "read_only", "boolean", "write nothing", optional = true },
+    } },
+  },
+}

@@ -1,0 +1,25 @@
+return {
+  name = "text",
+  global = "kubeque",
+  summary = "patterns, task ranges, near names, and the version",
+  where = "host",
+  functions = {
+    { "glob", args = { { "pattern", "string" }, { "text", "string" } },
+      returns = { { "boolean" } },
+      help = "Does the pattern match the whole text? `*` and `?` stop at `/`, `**` does not." },
+    { "is_pattern", args = { { "text", "string" } }, returns = { { "boolean" } },
+      help = "Does it hold any of the characters of a pattern?" },
+    { "distance", args = { { "a", "string" }, { "b", "string" } },
+      returns = { { "integer" } },
+      help = "How many letters must be changed to make one word of the other." },
+    { "ranges", args = { { "text", "string", "such as 3-7,9" } },
+      returns = { { "integer[][]", "{{3, 7}, {9, 9}}" } }, fails = true,
+      help = "Reads the task part of a selector." },
+    { "job_id_fault", args = { { "id", "string" } },
+      returns = { { "string?", "what is wrong with it" } },
+      help = "Says why a text cannot be the id of a job; nil when it can." },
+  },
+  fields = {
+    { "version", "table<string, string>", "versions of kubeque and of the libraries in it" },
+  },
+}

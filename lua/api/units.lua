@@ -1,0 +1,28 @@
+return {
+  name = "units",
+  global = "kubeque.units",
+  summary = "memory sizes, durations and resources as users write them",
+  where = "both",
+  functions = {
+    { "memory", args = { { "text", "string", "such as 1.5G, 512Mi, 1000" } },
+      returns = { { "integer", "bytes" } }, fails = true,
+      help = "K, M, G, T are powers of 1000; Ki, Mi, Gi, Ti of 1024." },
+    { "duration", args = { { "text", "string", "such as 90, 90s, 1h30m, 2d" } },
+      returns = { { "number", "seconds; an integer when whole" } }, fails = true,
+      help = "Reads a duration." },
+    { "format_bytes", args = { { "bytes", "integer" } }, returns = { { "string" } },
+      help = "A size for people: `1.5M`." },
+    { "format_memory", args = { { "bytes", "integer" } }, returns = { { "string" } },
+      help = "A size that `units.memory` reads back to the same number." },
+    { "format_duration", args = { { "seconds", "number" } }, returns = { { "string" } },
+      help = "A duration for people: `1h30m`." },
+    { "resources", args = { { "text", "string", "such as cpu=1,memory=2G,licence=1" } },
+      returns = { { "table<string, number>", "what was named; memory and disk in bytes" } },
+      fails = true, help = "Reads what `-r` takes." },
+    { "possible", args = { { "need", "string", "resources as a JSON object" },
+        { "...", "string", "what nodes have, each a JSON object" } },
+      returns = { { "true" } }, fails = true,
+      help = "Does it fit a node that has the larger of these in each resource? If not: one "
+        .. "sentence why." },
+  },
+}
