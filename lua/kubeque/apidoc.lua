@@ -277,7 +277,8 @@ function M.describe(path)
     for name, item in pairs(index) do
       names[#names + 1] = not item.domain.internal and name or nil
     end
-    return nil, options.nearest(path, names)
+    return nil, options.nearest("kubeque." .. path:gsub("^kubeque%.", ""), names)
+      or options.nearest(path, names)
   end
   local out, d = {}, e.decl
   if e.kind == "function" or e.kind == "method" then

@@ -21,12 +21,22 @@ local where_text = {
   both = "In commands, recipes, providers and policies.",
 }
 
+local escapes = { ["<"] = "&lt;", [">"] = "&gt;", ["*"] = "\\*", ["_"] = "\\_" }
+
+---Text for Markdown; what stands in backquotes is left alone.
 local function escape(text)
-  return (text:gsub("[|<>*]", { ["|"] = "\\|", ["<"] = "&lt;", [">"] = "&gt;", ["*"] = "\\*" }))
+  return (text:gsub("([^`]*)(`?[^`]*`?)", function(plain, quoted)
+    return plain:gsub("[<>*_]", escapes) .. quoted
+  end))
+end
+
+---In a table, where a bar divides cells.
+local function cell(text)
+  return (text:gsub("|", "\\|"))
 end
 
 local function code(text)
-  return "`" .. text:gsub("|", "\\|") .. "`"
+  return "`" .. text .. "`"
 end
 
 local function block(out, text)
@@ -41,7 +51,7 @@ local function fields_table(out, list)
     if a.optional or a.default then
       notes[#notes + 1] = a.default and "default " .. code(a.default) or "optional"
     end
-    out[#out + 1] = ("| `%s` | %s | %s |"):format(a[1], code(a[2]), table.concat(notes, "; "))
+    out[#out + 1] = ("| `%s` | %s | %s |"):format(a[1], cell(code(a[2])), cell(table.concat(notes, "; ")))
   end
 end
 
