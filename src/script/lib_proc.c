@@ -156,8 +156,10 @@ static const char **check_env(lua_State *L, int idx)
 }
 
 /*
- * proc.run{argv..., stdin=, env=, cwd=} -> code, stdout, stderr
- * Code 127 or 126 when there is no such program, 128 + n for signal n.
+ * proc.run{argv..., stdin=, env=, cwd=, timeout=, stderr="inherit"} -> code, stdout, stderr
+ * Code 127 or 126 when there is no such program, 128 + n for signal n. After `timeout` seconds it
+ * is killed with all it started in its process group: nil, text, "timeout". With stderr="inherit"
+ * the program writes to our stderr.
  */
 static int proc_run_(lua_State *L)
 {
@@ -165,7 +167,9 @@ static int proc_run_(lua_State *L)
 	struct proc_spec spec = PROC_SPEC_INIT;
 	const char *in = NULL;
 	struct buf *input, *out, *err_out;
+	int64_t timeout_ms = 0;
 	int env = 0, code = 0;
+	bool inherit;
 	size_t n;
 
 	luaL_checktype(L, 1, LUA_TTABLE);
@@ -176,6 +180,14 @@ static int proc_run_(lua_State *L)
 	in = luaL_optstring(L, -1, NULL);
 	lua_getfield(L, 1, "cwd");
 	spec.cwd = luaL_optstring(L, -1, NULL);
+	if (lua_getfield(L, 1, "timeout") != LUA_TNIL)
+		timeout_ms = MAX(script_check_ms(L, -1), 1);
+	lua_getfield(L, 1, "stderr");
+	inherit = lua_isstring(L, -1) && strcmp(lua_tostring(L, -1), "inherit") == 0;
+	if (!inherit && !lua_isnil(L, -1))
+		return luaL_error(L, "option 'stderr' is \"inherit\" or is not given");
+	if (inherit)
+		spec.err_fd = STDERR_FILENO;
 	if (lua_getfield(L, 1, "env") != LUA_TNIL) {
 		luaL_checktype(L, -1, LUA_TTABLE);
 		env = lua_gettop(L);
@@ -186,7 +198,8 @@ static int proc_run_(lua_State *L)
 	err_out = script_new_buf(L);
 	if (in)
 		buf_adds(input, in);
-	if (proc_run(&spec, in ? input : NULL, OUTPUT_MAX, out, err_out, &code, &err) < 0)
+	if (proc_run(&spec, in ? input : NULL, OUTPUT_MAX, timeout_ms, out,
+		     inherit ? NULL : err_out, &code, &err) < 0)
 		return script_fail(L, &err);
 	lua_pushinteger(L, code);
 	lua_pushlstring(L, out->p, out->n);

@@ -66,10 +66,12 @@ void proc_failure_text(const struct proc_failure *f, const char *program, struct
 int proc_daemon(const struct proc_spec *s, pid_t *pid, struct proc_failure *f, struct err *err);
 
 /* Runs to the end with at most `limit` bytes of output kept of each stream (more is read and
- * dropped); `in` may be NULL. err_out NULL: both streams into *out. Exit code (128 + signal, 126,
- * 127) in *code. A signal to us (signals.h) ends it with SIGTERM: ERR_INTERRUPTED. 0/-1. */
-int proc_run(const struct proc_spec *s, const struct buf *in, size_t limit, struct buf *out,
-	     struct buf *err_out, int *code, struct err *err);
+ * dropped); `in` may be NULL. err_out NULL: the second stream goes to spec->err_fd, or with -1 into
+ * *out, too. Exit code (128 + signal, 126, 127) in *code. After timeout_ms (0: none) its group is
+ * killed: ERR_TIMEOUT. A signal to us (signals.h) ends it with SIGTERM, and if that does not help
+ * with SIGKILL: ERR_INTERRUPTED. 0/-1. */
+int proc_run(const struct proc_spec *s, const struct buf *in, size_t limit, int64_t timeout_ms,
+	     struct buf *out, struct buf *err_out, int *code, struct err *err);
 
 /* To be called after dispositions of signals were changed (signals.c does). */
 void proc_signals_changed(void);

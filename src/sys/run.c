@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "sys/file.h"
 #include "sys/signals.h"
+
+enum { GRACE_MS = 5000 }; /* what a child gets to end in after SIGTERM */
 
 struct stream {
 	int fd; /* -1: ended */
@@ -47,8 +50,9 @@ static void take(struct stream *s)
 
 /* Until the child has ended; then what is left in the pipes, without waiting for others who may
  * hold them open. */
-static int follow(int pidfd, pid_t pid, struct stream *s, struct err *err)
+static int follow(int pidfd, pid_t pid, struct stream *s, int64_t timeout_ms, struct err *err)
 {
+	int64_t end = timeout_ms ? clock_mono_ms() + timeout_ms : INT64_MAX, now;
 	bool told = false;
 
 	for (;;) {
@@ -59,10 +63,13 @@ static int follow(int pidfd, pid_t pid, struct stream *s, struct err *err)
 			{ .fd = told ? -1 : signals_fd(), .events = POLLIN },
 		};
 
-		if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+		now = clock_mono_ms();
+		if (poll(p, ARRAY_SIZE(p), end == INT64_MAX ? -1 : (int)MIN(MAX(end - now, 0), 60000)) < 0 &&
+		    errno != EINTR)
 			return err_sys(err, "cannot wait for a child");
 		if (!told && signals_interrupted()) {
 			told = true;
+			end = clock_mono_ms() + GRACE_MS;
 			(void)proc_group_kill(pid, SIGTERM);
 		}
 		take(&s[0]);
@@ -72,6 +79,10 @@ static int follow(int pidfd, pid_t pid, struct stream *s, struct err *err)
 			take(&s[1]);
 			return told ? signals_check(err) : 0;
 		}
+		if (clock_mono_ms() >= end)
+			return told ? signals_check(err)
+				    : err_set(err, ERR_TIMEOUT, "it took longer than %.14g s",
+					      (double)timeout_ms / 1000);
 	}
 }
 
@@ -104,8 +115,8 @@ static void close_all(int *fd, size_t n)
 			close(fd[i]);
 }
 
-int proc_run(const struct proc_spec *spec, const struct buf *in, size_t limit, struct buf *out,
-	     struct buf *err_out, int *code, struct err *err)
+int proc_run(const struct proc_spec *spec, const struct buf *in, size_t limit, int64_t timeout_ms,
+	     struct buf *out, struct buf *err_out, int *code, struct err *err)
 {
 	int input = -1, o[2] = { -1, -1 }, e[2] = { -1, -1 }, pidfd = -1, ret = -1, started;
 	struct stream s[2] = { { -1, out, limit }, { -1, err_out, limit } };
@@ -120,7 +131,7 @@ int proc_run(const struct proc_spec *spec, const struct buf *in, size_t limit, s
 	if (in)
 		own.in_fd = input;
 	own.out_fd = o[1];
-	own.err_fd = err_out ? e[1] : o[1];
+	own.err_fd = err_out ? e[1] : spec->err_fd >= 0 ? spec->err_fd : o[1];
 	own.same_group = own.new_session = false;
 	started = proc_spawn(&own, &pid, &f, err);
 	if (started <= 0) {
@@ -144,8 +155,8 @@ int proc_run(const struct proc_spec *spec, const struct buf *in, size_t limit, s
 	if (pidfd < 0)
 		err_sys(err, "cannot wait for %s", spec->argv[0]);
 	else
-		ret = follow(pidfd, pid, s, err);
-	if (ret < 0 && err->code != ERR_INTERRUPTED)
+		ret = follow(pidfd, pid, s, timeout_ms, err);
+	if (ret < 0)
 		(void)proc_group_kill(pid, SIGKILL);
 	*code = !proc_wait(pid, &end) ? 127 : end.signal ? 128 + end.signal : end.exit_code;
 out:

@@ -60,6 +60,8 @@ static const char *const snippets[] = {
 	"local r, m, c = kubeque.cas.get(('0'):rep(64)) assert(not r and c == 'not_found')",
 	"assert(kubeque.proc.user() and kubeque.proc.umask() and kubeque.proc.env())",
 	"assert(kubeque.proc.run{'/bin/true', env = {A = 'b'}} == 0)",
+	"assert(kubeque.proc.run{'/bin/true', timeout = 60, stderr = 'inherit'} == 0)",
+	"local r, m, c = kubeque.proc.run{'/bin/sleep', '60', timeout = 0.01} assert(not r and c == 'timeout', m)",
 	"assert(kubeque.queue.job('job').id == 'job' and kubeque.queue.job('LAST').n == 3)",
 	"local j, m, c = kubeque.queue.job('nosuch') assert(not j and c == 'not_found')",
 	"assert(kubeque.queue.job_by_born(JOB.born).id == 'job')",
@@ -150,6 +152,8 @@ static const struct { const char *code, *message; } wrong[] = {
 	{ "kubeque.http.request{url = URL, headers = {a = {}}}", "option 'headers'" },
 	{ "kubeque.http.request{url = URL, timeout = 0}", "option 'timeout' is out of range" },
 	{ "assert(kubeque.http.request{url = 'nosuch'})", "begins with http:// or https://" },
+	{ "kubeque.proc.run{'/bin/true', stderr = 'x'}", "inherit" },
+	{ "kubeque.proc.run{'/bin/true', timeout = -1}", "out of range" },
 	{ "MANIFEST.close(3)", "kubeque.manifest expected" },
 	{ "local m = kubeque.manifest(JOB) m:close() m:common()", "closed" },
 };

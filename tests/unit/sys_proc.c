@@ -35,7 +35,7 @@ static int sh(struct proc_spec spec, const char *text, struct buf *out)
 	if (!spec.env)
 		spec.env = env;
 	buf_clear(out);
-	if (proc_run(&spec, NULL, 1 << 16, out, NULL, &code, &err) < 0)
+	if (proc_run(&spec, NULL, 1 << 16, 0, out, NULL, &code, &err) < 0)
 		printf("# %s\n", err.text);
 	return code;
 }
@@ -161,9 +161,25 @@ static void test_big(void)
 	free(big);
 }
 
+/* Is a process that was killed gone within a while? (Whose orphan it is may take its time.) */
+static bool gone(pid_t pid)
+{
+	struct proc_info info;
+
+	for (int i = 0; i < 500; i++) {
+		if (!proc_info(pid, &info) || info.state == 'Z')
+			return true;
+		(void)nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	}
+	return false;
+}
+
 static void test_run(void)
 {
 	static const char *const cat[] = { "cat", NULL };
+	static const char *const hang[] = { "sh", "-c", "trap '' TERM; sleep 60 & echo $!; wait",
+					    NULL };
+	int64_t pid = 0;
 	struct proc_spec s = PROC_SPEC_INIT;
 	struct buf in = BUF_INIT, out = BUF_INIT, eout = BUF_INIT;
 	int64_t begin;
@@ -173,23 +189,30 @@ static void test_run(void)
 		buf_adds(&in, "0123456789");
 	s.argv = cat;
 	s.env = env;
-	ok(proc_run(&s, &in, SIZE_MAX, &out, &eout, &code, &err) == 0 && code == 0 &&
+	ok(proc_run(&s, &in, SIZE_MAX, 0, &out, &eout, &code, &err) == 0 && code == 0 &&
 	   out.n == in.n &&
 	   eout.n == 0, "a megabyte through a filter");
 	buf_clear(&out);
-	ok(proc_run(&s, &in, 10, &out, &eout, &code, &err) == 0 && out.n == 10,
+	ok(proc_run(&s, &in, 10, 0, &out, &eout, &code, &err) == 0 && out.n == 10,
 	   "output is cut at the limit");
 	begin = clock_mono_ms();
+	s.argv = hang;
+	buf_clear(&out);
+	ok(proc_run(&s, NULL, 100, 200, &out, NULL, &code, &err) < 0 && err.code == ERR_TIMEOUT &&
+	   clock_mono_ms() - begin < 10000 && strstr(err.text, "longer than 0.2 s"),
+	   "what takes too long is killed");
+	out.n -= out.n > 0;
+	out.p[out.n] = '\0';
+	ok(str_to_i64(out.p, 2, INT32_MAX, &pid) && gone((pid_t)pid), "with all it started");
+	err = (struct err)ERR_INIT;
+	begin = clock_mono_ms();
+	buf_clear(&out);
 	sh((struct proc_spec)PROC_SPEC_INIT, "sleep 30 & echo $!", &out);
 	ok(clock_mono_ms() - begin < 10000, "who stays in the background is not waited for");
-	{
-		int64_t pid = 0;
-
-		out.n -= out.n > 0;
-		out.p[out.n] = '\0';
-		if (str_to_i64(out.p, 2, INT32_MAX, &pid))
-			kill((pid_t)pid, SIGKILL);
-	}
+	out.n -= out.n > 0;
+	out.p[out.n] = '\0';
+	if (str_to_i64(out.p, 2, INT32_MAX, &pid))
+		kill((pid_t)pid, SIGKILL);
 	buf_release(&in);
 	buf_release(&out);
 	buf_release(&eout);
