@@ -22,6 +22,18 @@ local function log_file()
   return stat and stat.type == "file" and path or nil
 end
 
+---Nodes that a provider starts elsewhere cannot work for a queue in a file of another machine.
+local function check_machine(opt)
+  local wanted, host = (opt.machine or ""):match "^(%S+) (.*)$"
+  local id, here = require("kubeque.store").machine()
+  if wanted and wanted ~= id then
+    fault.raisef("config", "the queue is a file of %s (%s) and this is %s: nodes run on %s alone, or "
+      .. "need a queue that all of them reach", host, opt.home, here, host)
+  elseif not kubeque.fs.stat(opt.home .. "/queue.db") then
+    fault.raisef("config", "there is no queue in %s", opt.home)
+  end
+end
+
 ---Options as given; what is missing comes from the configuration.
 local function settings(opt, ctx)
   local config = {}
@@ -29,6 +41,7 @@ local function settings(opt, ctx)
     fault.raise("usage", "option --heartbeat: at most a third of --lease")
   end
   if opt.home then
+    check_machine(opt)
     fault.check(kubeque.session { home = opt.home, cluster = opt.cluster or "local" })
   else
     config = ctx.config
@@ -53,7 +66,12 @@ local function settings(opt, ctx)
 end
 
 local function run(opt, _, ctx)
-  fault.check(kubeque.consume(settings(opt, ctx)))
+  local given = settings(opt, ctx)
+  if opt.check then
+    fault.check(kubeque.queue.nodes(given.cluster))
+    return 0
+  end
+  fault.check(kubeque.consume(given))
 end
 
 return {
@@ -67,6 +85,8 @@ return {
     { "cluster", value = "NAME", help = "work for the jobs of this cluster" },
     { "first", help = "leave at once if the cluster has a node" },
     { "node-id", value = "ID", hidden = true },
+    { "machine", value = "ID HOST", hidden = true }, -- whose file the queue is
+    { "check", hidden = true },                      -- could it start? then do nothing
     { "cpu", value = "N", type = "number", min = 0.001, help = "CPUs to use" },
     { "memory", value = "SIZE", type = "memory", help = "memory to set aside at most" },
     { "resources", "r", value = "K=V,...", help = "named resources of this node" },

@@ -87,11 +87,17 @@ local function first_line(path)
   return (fs.read(path, 256) or ""):match("[^\n]*")
 end
 
----A store remembers its machine: machine id and host name in `<home>/host`.
-local function check_machine(home, create)
+---This machine: an id that no other has, and its host name.
+---@return string id, string host
+function M.machine()
   local host = first_line "/proc/sys/kernel/hostname"
   local id = first_line "/etc/machine-id"
-  id = id ~= "" and id or "host-" .. host
+  return id ~= "" and id or "host-" .. host, host
+end
+
+---A store remembers its machine: machine id and host name in `<home>/host`.
+local function check_machine(home, create)
+  local id, host = M.machine()
   local text = fs.read(home .. "/host", 1024)
   if not text then
     if create then

@@ -30,6 +30,10 @@ void node_info_json(struct buf *out, const struct consumer_options *o, const cha
 		buf_adds(out, ",\"log\":");
 		buf_add_json(out, o->log, strlen(o->log));
 	}
+	if (o->node_id) { /* what its provider knows it by, also under a later id */
+		buf_adds(out, ",\"launched\":");
+		buf_add_json(out, o->node_id, strlen(o->node_id));
+	}
 	if (o->work_dir) { /* removed by whoever finds the node dead */
 		char *work = xasprintf("%s/%s", o->work_dir, node);
 
