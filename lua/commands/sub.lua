@@ -92,12 +92,15 @@ local function run(opt, words, ctx)
     return dry_run(ctx, opt, spec)
   end
   ctx:session { create = true }
+  local nodes = not (opt.no_nodes or opt.nodes == 0)
+  if nodes then
+    require("kubeque.nodes").provider(ctx) -- a mistake in its options is found before anything is done
+  end
   local done = require("kubeque.submit").submit(ctx, spec)
   if opt.quiet then
     kubeque.out(done.id .. "\n")
     kubeque.out()
   end
-  local nodes = not (opt.no_nodes or opt.nodes == 0)
   if nodes then
     require("kubeque.nodes").ensure(ctx, done.id, opt.nodes)
   end

@@ -21,6 +21,9 @@ M.groups = {
   { title = "About kubeque", "config", "validate", "version", "help" },
 }
 
+-- Commands that kubeque gives itself.
+M.hidden = { "provide" }
+
 -- Names people bring from elsewhere.
 local aliases = {
   cancel = { "kill", hint = "cancel is called kill here: kubeque kill" },
@@ -45,8 +48,10 @@ local known
 local function is_command(name)
   if not known then
     known = {}
-    for _, n in ipairs(M.names()) do
-      known[n] = true
+    for _, list in ipairs { M.names(), M.hidden } do
+      for _, n in ipairs(list) do
+        known[n] = true
+      end
     end
   end
   return known[name]

@@ -64,7 +64,9 @@ local function absolute(text, base)
   return M.normalise(text)
 end
 
-local parse = {}
+---How a value of a type is read: (text, key, directory) -> value, or nil and why not.
+M.types = {}
+local parse = M.types
 
 function parse.string(text)
   return text
@@ -168,19 +170,27 @@ local function key_names(prefix, upper)
   return names
 end
 
----Reads one configuration file. Values are {value=, place=} by key.
+---A source of settings: values are {value=, place=} by key, `provider` has {text=, place=, base=}
+---by option of a node provider (what they mean, kubeque.provider knows).
+local function new_source(name)
+  return { name = name, values = {}, provider = {} }
+end
+
+---Reads one configuration file.
 local function read_file(path)
   local rows, why = kubeque.ini(path)
   if not rows then
     fault.raise("config", why)
   end
-  local source, base = { name = path, values = {} }, path:match("^(.*)/[^/]*$") or "."
+  local source, base = new_source(path), path:match("^(.*)/[^/]*$") or "."
   for _, row in ipairs(rows) do
     local place, name = path .. ":" .. row.line, row.key:lower()
     local key = index()[name]
     if row.section:lower() ~= "config" then
       fault.raisef("config", "%s: unknown section [%s] (there is only [config])", place,
         row.section)
+    elseif name:find("^provider%.") then
+      source.provider[name:sub(10)] = { text = row.value, place = place, base = base }
     elseif not key then
       warn_unknown(place, name, row.key, key_names(""))
     elseif key.env then
@@ -195,10 +205,13 @@ end
 local not_keys = { KUBEQUE_HOME = true, KUBEQUE_CONFIG = true }
 
 local function read_environment(env)
-  local source = { name = "environment", values = {} }
+  local source = new_source "environment"
   for name, text in pairs(env) do
     local word = name:match("^KUBEQUE_(.+)$")
-    if word and not not_keys[name] and not name:find("^KUBEQUE_TEST_") then
+    local option = word and word:match("^PROVIDER_(%u.*)$")
+    if option then
+      source.provider[option:lower()] = { text = text, place = name, base = M.cwd() }
+    elseif word and not not_keys[name] and not name:find("^KUBEQUE_TEST_") then
       local key = index()[word:lower()]
       if not key or key.env or word ~= word:upper() then
         warn_unknown("environment", name, name, key_names("KUBEQUE_", true))
@@ -272,7 +285,7 @@ end
 local function read_gcloud()
   local home = M.user_home()
   local dir = os.getenv "CLOUDSDK_CONFIG" or home and home .. "/.config/gcloud"
-  local source = { name = "gcloud", values = {} }
+  local source = new_source "gcloud"
   local found = {}
   if dir then
     local active = os.getenv "CLOUDSDK_ACTIVE_CONFIG_NAME"
@@ -368,7 +381,8 @@ function M.resolve(o)
   local named = o.file or os.getenv "KUBEQUE_CONFIG"
   local files = read_files(named ~= "" and named or nil)
   local group = group_of(files)
-  local config = { _source = {}, _set = {}, _files = files }
+  local config = { _source = {}, _set = {}, _files = files,
+    _sources = { env, table.unpack(files) } }
   local function fill(gcloud)
     for _, key in ipairs(require "kubeque.keys") do
       local hit = not key.env and lookup(key, o.flags or {}, env, files, group, gcloud)

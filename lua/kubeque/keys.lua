@@ -28,6 +28,9 @@ return {
     help = "region of the project's resources" },
   { "cluster_name", type = "string", where = true, default = "local",
     help = "nodes of one name work for the same jobs" },
+  { "provider", type = "string", default = "local",
+    help = "where nodes come from: local (processes of this machine), ssh, slurm, or a script of "
+      .. "yours; `provider.KEY=value` sets its options, see below" },
   { "machine_type", type = "string", default = "n1-standard-2",
     help = "machine type of cloud nodes" },
   { "default_image", type = "string", default = "none",

@@ -1,4 +1,5 @@
--- Starting nodes of this machine: the arguments that `consume` gets from the configuration.
+-- Nodes of a cluster: how many there are, how many there should be, and asking the configured
+-- provider (kubeque.provider) to start, list and end them.
 
 local fault = require "kubeque.fault"
 
@@ -9,7 +10,7 @@ local function seconds(value)
 end
 
 ---Arguments of `kubeque consume` for the store and configuration of `ctx`.
-function M.arguments(ctx, first)
+function M.arguments(ctx)
   local config = ctx.config
   local args = { "--home", config._queue_home, "--cluster", config.cluster_name,
     "--linger", seconds(config.linger), "--lease", seconds(config.lease),
@@ -29,9 +30,6 @@ function M.arguments(ctx, first)
   end
   table.sort(named)
   add("--resources", named[1] and table.concat(named, ","))
-  if first then
-    args[#args + 1] = "--first"
-  end
   return args
 end
 
@@ -55,17 +53,120 @@ function M.text(by_state)
   return parts[1] and table.concat(parts, ", ") or "(no nodes)"
 end
 
----Starts nodes and says so. `o`: count, job (id), first (only if the cluster has none).
+-- ---- the provider ----
+
+---The provider in force: the configured one, or with `sub --local` that of this machine. Raises a
+---fault when it cannot be used, so commands ask before they change anything.
+function M.provider(ctx)
+  if ctx.opt["local"] then
+    ctx.config.provider, ctx.config._source.provider = "local", "--local"
+  end
+  return require("kubeque.provider").of(ctx.config)
+end
+
+---Do its nodes run on this machine and nowhere else?
+function M.is_local(ctx)
+  return M.provider(ctx).provider.requires == "any queue"
+end
+
+---Calls a function of the provider in force: its value, and what it adds to it.
+local function call(ctx, method, ...)
+  local chosen = M.provider(ctx)
+  local calls = require "kubeque.provider_call"
+  local answer
+  if chosen.found.place == "builtin" and chosen.name == "local" then
+    answer = calls.call_here(chosen, method, { ... })
+  else
+    answer = calls.call(chosen, method, { ... },
+      { home = ctx.config._queue_home, cluster = ctx.config.cluster_name })
+  end
+  return answer.value, answer.extra
+end
+
+---Path of this program, for others to start it by.
+local function own_binary()
+  local path = kubeque.fs.realpath "/proc/self/exe"
+  return path and kubeque.fs.stat(path) and path or "kubeque"
+end
+
+---What a provider's `add` is asked for (kubeque.provider says what is in it).
+local function request_of(ctx, o)
+  local home = ctx.config._queue_home
+  local command = table.move(M.arguments(ctx), 1, 100, 3, { own_binary(), "consume" })
+  if not M.is_local(ctx) then
+    command[#command + 1] = "--machine"
+    command[#command + 1] = ("%s %s"):format(require("kubeque.store").machine())
+  end
+  local prefix = ("%s-%s"):format(ctx.config.provider:sub(1, 16), kubeque.queue.uuid():sub(1, 8))
+  local nodes = {}
+  for i = 1, o.count do
+    local words = table.move(command, 1, #command, 1, {})
+    words[#words + 1] = "--node-id"
+    words[#words + 1] = ("%s-%d"):format(prefix, i)
+    words[#words + 1] = i == 1 and o.first and "--first" or nil
+    nodes[i] = { id = ("%s-%d"):format(prefix, i), command = words }
+  end
+  return { cluster = ctx.config.cluster_name, count = o.count, first = o.first or false,
+    job = o.job, home = home, log_dir = home .. "/nodes", command = command, prefix = prefix,
+    nodes = nodes }
+end
+
+---Starts nodes and says so. `o`: count, job (id), first (the first of them leaves if the cluster
+---has a node). Returns what the provider says of each.
 function M.add(ctx, o)
-  local started = fault.check(kubeque.nodes.add { cluster = ctx.config.cluster_name,
-    count = o.count or 1, first = o.first or false, job = o.job,
-    args = M.arguments(ctx, o.first) })
+  local started, missing = call(ctx, "add", request_of(ctx, { count = o.count or 1,
+    first = o.first, job = o.job }))
   if not ctx.quiet then
     for _, node in ipairs(started) do
-      kubeque.log.info("Node's log will be written to: " .. node.log)
+      kubeque.log.info(node.log and "Node's log will be written to: " .. node.log
+        or ("Node %s: %s"):format(node.id, node.state or "STARTING"))
     end
   end
+  if missing then
+    kubeque.log.warn(("provider %s: %d of %d nodes were started: %s"):format(
+      M.provider(ctx).name, #started, o.count or 1, missing))
+  end
   return started
+end
+
+---What the provider has, by id.
+function M.listed(ctx)
+  local by_id = {}
+  for _, node in ipairs((call(ctx, "list", ctx.config.cluster_name))) do
+    by_id[node.id] = node
+  end
+  return by_id
+end
+
+---Asks nodes to leave, or with `force` ends them. The ids that the provider found.
+function M.remove(ctx, ids, force)
+  if not M.provider(ctx).provider.remove then
+    return {}
+  end
+  return (call(ctx, "remove", ids, force or false))
+end
+
+---The output of a node as the provider has it, or nil when it cannot tell.
+function M.log_text(ctx, id)
+  return M.provider(ctx).provider.logs and (call(ctx, "logs", id)) or nil
+end
+
+-- ---- how many ----
+
+---Nodes that were added and have not registered yet, where that takes a while.
+local function waiting(ctx, nodes)
+  if not M.provider(ctx).provider.capabilities.waits then
+    return 0
+  end
+  local count, known = 0, {}
+  for _, node in ipairs(nodes) do
+    known[node.id] = true
+    known[node.info and node.info.launched or node.id] = true
+  end
+  for id in pairs(M.listed(ctx)) do
+    count = count + (known[id] and 0 or 1)
+  end
+  return count
 end
 
 ---How many nodes the policy wants for a job; `count` is what --nodes says. A policy that broke does
@@ -89,6 +190,11 @@ function M.ensure(ctx, job_id, count)
     nodes = fault.check(kubeque.queue.nodes(ctx.config.cluster_name)) -- some were dead
   end
   local by_state, live = M.counts(nodes)
+  local to_come = waiting(ctx, nodes)
+  if to_come > 0 then
+    by_state.STARTING = to_come
+  end
+  live = live + to_come
   count = target(job_id, live, count)
   if live >= count then
     if not ctx.quiet then
@@ -101,12 +207,14 @@ function M.ensure(ctx, job_id, count)
     kubeque.log.info(live == 0 and "Adding initial node for cluster"
       or ("Adding %d nodes to the cluster"):format(count - live))
   end
-  if live == 0 then
-    M.add(ctx, { count = 1, first = true, job = job_id })
-    live = 1
-  end
-  if count > live then
-    M.add(ctx, { count = count - live, job = job_id })
+  local ok, failure = pcall(M.add, ctx, { count = count - live, first = live == 0, job = job_id })
+  if not ok then
+    local f = fault.of(failure)
+    if f and f.code ~= "interrupted" then
+      f.message = ("%s; the job is stored: mend it, then kubeque addnodes %s %d"):format(f.message,
+        job_id, count - live)
+    end
+    error(failure, 0)
   end
 end
 

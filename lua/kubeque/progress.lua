@@ -222,7 +222,7 @@ local function mind_nodes(w, now)
   w.lonely = now
   w.patience = math.min(300, w.patience * 2)
   local id = w.jobs[1].job.id
-  if w.o.start_nodes == false then
+  if w.o.start_nodes == false or not nodes.is_local(w.ctx) then
     if not w.hinted then
       say(w, ("No node is running for this job: kubeque addnodes %s 1"):format(id))
       w.hinted = true

@@ -1,0 +1,329 @@
+-- Node providers: where nodes come from. The configuration chooses one (`provider=NAME`, default
+-- local) and sets its options (`provider.KEY=value`); kubeque.nodes asks it for nodes.
+--
+-- A provider is a Lua file in a folder `providers` (kubeque.scripts says which) that returns
+--
+--   kubeque.provider {
+--     name = "pbs", summary = "one line",
+--     requires = "shared queue",     -- nodes may be on other machines, and all must reach the
+--                                    -- queue; or "any queue": all its nodes are on this machine
+--     capabilities = { waits = true },   -- see below
+--     options = { queue = { type = "string", default = "batch", help = "..." } },
+--     add = function(request, options) ... end,          -- starts nodes: a list of nodes
+--     list = function(cluster, options) ... end,         -- what it has: a list of nodes
+--     remove = function(ids, options, force) ... end,    -- ends nodes: true, or the ids it found
+--     logs = function(id, options) ... end,              -- output of a node: text
+--   }
+--
+-- `add` and `list` are needed. A *node* is { id =, state =, log =, name = }: the id that kubeque
+-- gave it in the request, the provider's own word for its state, where its output is, and what the
+-- provider calls it. What fails is `nil, message`; `add` may return a second value, a text that
+-- says why it started fewer than asked.
+--
+-- A *request* is { cluster =, count =, first =, job =, home =, log_dir =, command = {...},
+-- prefix =, nodes = {{ id =, command = {...} }, ...} }: nodes[i].command is the argument vector of
+-- a consumer that registers as nodes[i].id (prefix-1, prefix-2, ...); `command` is what they have
+-- in common; `first` says that the first of them has --first: it leaves again if the cluster has
+-- a node by then. `job` is the id of the job they are for, `home` the directory of the queue.
+--
+-- Capabilities: `waits`: a node that was added may wait long before it starts (a batch system);
+-- those in its list count as nodes of the cluster meanwhile.
+--
+-- An option has `type` ("string", "list", "int", "number", "flag", "path", "duration", "memory",
+-- "choice" with `choices`), `default`, `required`, `help`; min and max for numbers. Every provider
+-- has the option `timeout` (60 s), the time limit of one call.
+--
+-- Functions run in a process of their own (kubeque.provider_call): one that hangs or dies is ended
+-- and reported, with all it started, and takes nothing with it.
+
+local fault = require "kubeque.fault"
+
+local M = {}
+
+local nearest = function(word, names)
+  return require("kubeque.options").nearest(word, names)
+end
+
+local FIELDS = { name = "string", summary = "string", requires = "string",
+  capabilities = "table", options = "table", add = "function", list = "function",
+  remove = "function", logs = "function" }
+local OPTION_FIELDS = { type = true, default = true, required = true, help = true, choices = true,
+  min = true, max = true }
+local REQUIRES = { ["any queue"] = true, ["shared queue"] = true }
+local CAPABILITIES = { waits = true }
+
+---Types of options, as words of a declaration.
+M.types = { "string", "list", "int", "number", "flag", "path", "duration", "memory", "choice" }
+
+local TIMEOUT = { type = "duration", default = 60, help = "time limit of one call of the provider" }
+
+local function names(set)
+  local list = {}
+  for name in pairs(set) do
+    list[#list + 1] = name
+  end
+  table.sort(list)
+  return list
+end
+
+---Text for a word that is none of a set: with the nearest that is.
+local function unknown(kind, word, set)
+  local all = names(set)
+  local near = type(word) == "string" and nearest(word, all)
+  if near then
+    return ("unknown %s %s (did you mean %s?)"):format(kind, word, near)
+  end
+  return ("unknown %s %s (there are: %s)"):format(kind, tostring(word), table.concat(names(set), ", "))
+end
+
+-- ---- declarations ----
+
+---One typed value from text. `nil, why` when it is none.
+local parse = {}
+
+function parse.int(text)
+  local n = text:match "^[+-]?%d+$" and math.tointeger(tonumber(text))
+  if not n then
+    return nil, "is not a whole number"
+  end
+  return n
+end
+
+function parse.number(text)
+  local n = text:match "^[+-]?%.?%d[%d.]*[eE]?[+-]?%d*$" and tonumber(text)
+  if not n or n ~= n or n == math.huge or n == -math.huge then
+    return nil, "is not a number"
+  end
+  return n
+end
+
+function parse.flag(text)
+  local word = text:lower()
+  if word == "yes" or word == "true" or word == "on" or word == "1" then
+    return true
+  elseif word == "no" or word == "false" or word == "off" or word == "0" then
+    return false
+  end
+  return nil, "is neither yes nor no"
+end
+
+local function parse_option(decl, text, base)
+  local kind = decl.type or "string"
+  local read = parse[kind] or require("kubeque.config").types[kind]
+  local value, why = read(text, decl, base)
+  if value == nil then
+    return nil, why
+  elseif math.type(value) and decl.min and value < decl.min then
+    return nil, ("is too small (at least %s)"):format(decl.min)
+  elseif math.type(value) and decl.max and value > decl.max then
+    return nil, ("is too large (at most %s)"):format(decl.max)
+  end
+  return value
+end
+
+local LUA_TYPES = { string = "string", path = "string", choice = "string", list = "table",
+  int = "number", number = "number", duration = "number", memory = "number", flag = "boolean" }
+
+local function check_option(name, decl, misuse)
+  if type(name) ~= "string" or not name:find "^%l[%l%d_]*$" then
+    misuse("option %s: a name is small letters, digits and _", tostring(name))
+  elseif name == "timeout" then
+    misuse "option timeout: every provider has it already"
+  elseif type(decl) ~= "table" then
+    misuse('option %s is declared by a table: { type = "string", help = "..." }', name)
+  end
+  for field in pairs(decl) do
+    if not OPTION_FIELDS[field] then
+      misuse("option %s: %s", name, unknown("field", field, OPTION_FIELDS))
+    end
+  end
+  local kind = decl.type or "string"
+  if not LUA_TYPES[kind] then
+    misuse("option %s: %s", name, unknown("type", kind, LUA_TYPES))
+  elseif kind == "choice" and type(decl.choices) ~= "table" then
+    misuse("option %s: a choice needs choices = { ... }", name)
+  elseif decl.default ~= nil and type(decl.default) ~= LUA_TYPES[kind] then
+    misuse("option %s: its default is no %s", name, kind)
+  elseif type(decl.help) ~= "string" then
+    misuse("option %s: help is missing (one line)", name)
+  end
+end
+
+local function check_fields(decl, misuse)
+  for field, value in pairs(decl) do
+    if not FIELDS[field] then
+      misuse("%s", unknown("field", field, FIELDS))
+    elseif type(value) ~= FIELDS[field] then
+      misuse("%s: a %s is expected, not a %s", field, FIELDS[field], type(value))
+    end
+  end
+  for _, field in ipairs { "name", "summary", "requires", "add", "list" } do
+    if decl[field] == nil then
+      misuse("%s is missing", field)
+    end
+  end
+  if not decl.name:find "^[%a][%w_-]*$" then
+    misuse("name %s: letters, digits, _ and - are allowed", decl.name)
+  elseif not REQUIRES[decl.requires] then
+    misuse('requires = "%s": "any queue" or "shared queue" is expected', decl.requires)
+  end
+  for capability, value in pairs(decl.capabilities or {}) do
+    if not CAPABILITIES[capability] then
+      misuse("%s", unknown("capability", capability, CAPABILITIES))
+    elseif type(value) ~= "boolean" then
+      misuse("capability %s: true or false is expected", capability)
+    end
+  end
+end
+
+---kubeque.provider{...}: checks a declaration and returns it as a provider. Raises at the caller's
+---line when something is wrong with it.
+---@param decl table
+---@return table provider
+local function declare(_, decl)
+  local level = 3
+  local function misuse(format, ...)
+    error("provider: " .. string.format(format, ...), level + 1)
+  end
+  if type(decl) ~= "table" then
+    error("provider: a table is expected: kubeque.provider { name = ... }", 2)
+  end
+  if getmetatable(decl) == M.meta then
+    return decl
+  end
+  level = 4
+  check_fields(decl, misuse)
+  level = 4
+  for name, option in pairs(decl.options or {}) do
+    check_option(name, option, misuse)
+  end
+  local provider = { capabilities = {}, options = { timeout = TIMEOUT } }
+  for field, value in pairs(decl) do
+    provider[field] = value
+  end
+  provider.options = { timeout = TIMEOUT }
+  for name, option in pairs(decl.options or {}) do
+    provider.options[name] = option
+  end
+  return setmetatable(provider, M.meta)
+end
+
+M.meta = { __name = "kubeque.provider" }
+
+-- ---- finding ----
+
+---Compiles a provider's file and runs its body. `found` is what kubeque.scripts finds. Raises a
+---fault (exit 7) that names file and line.
+---@return table provider
+function M.load(found)
+  if found.place == "builtin" then
+    return require("builtin.providers." .. found.name)
+  end
+  local chunk, why = load(found:text(), "@" .. (found.path or "providers/" .. found.name .. ".lua"),
+    "t")
+  if not chunk then
+    fault.raisef("script", "provider %s: %s", found.name, why)
+  end
+  local ok, provider = pcall(chunk)
+  if not ok then
+    fault.raisef("script", "provider %s: %s", found.name, tostring(provider))
+  elseif type(provider) ~= "table" then
+    fault.raisef("script", "provider %s: %s returns no table: it ends with "
+      .. "return kubeque.provider { ... }", found.name, found.path or "its file")
+  end
+  ok, provider = pcall(declare, nil, provider)
+  if not ok then
+    fault.raisef("script", "provider %s: %s: %s", found.name, found.path or "its file",
+      (tostring(provider):gsub("^.-%.lua:%d+: ", "")))
+  end
+  return provider
+end
+
+-- ---- options ----
+
+---Which `provider.KEY` settings count, by key: { text =, place =, base = }. A source that chooses
+---another provider speaks of that one's options.
+local function settings(config)
+  local found = {}
+  for _, source in ipairs(config._sources) do
+    local its = source.values.provider and source.values.provider.value
+    if not its or its == config.provider then
+      for key, setting in pairs(source.provider or {}) do
+        found[key] = found[key] or setting
+      end
+    end
+  end
+  return found
+end
+
+---The options of a provider as configured: typed values, with defaults. Raises a fault that names
+---file and line for what is not right.
+---@return table options, table places where each was set, by key
+function M.options(provider, config)
+  local options, places = {}, {}
+  for key, setting in pairs(settings(config)) do
+    local decl = provider.options[key]
+    if not decl and config.provider == "local" and not config._set.provider then
+      fault.raisef("config", "%s: provider.%s is set, but no provider is chosen: provider=ssh, say",
+        setting.place, key)
+    elseif not decl then
+      fault.raisef("config", "%s: provider %s: %s", setting.place, config.provider,
+        unknown("option", key, provider.options))
+    end
+    local value, why = parse_option(decl, setting.text, setting.base)
+    if value == nil then
+      local quoted = '"' .. setting.text .. '"'
+      fault.raisef("config", "%s: provider.%s: %s", setting.place, key,
+        why:find(quoted, 1, true) and why or quoted .. " " .. why)
+    end
+    options[key], places[key] = value, setting.place
+  end
+  for key, decl in pairs(provider.options) do
+    if options[key] == nil then
+      options[key] = decl.default
+      if decl.required and options[key] == nil then
+        fault.raisef("config", "provider %s: set provider.%s (%s)", config.provider, key, decl.help)
+      end
+    end
+  end
+  return options, places
+end
+
+---Where a provider of this name is. `nil, why` when there is none.
+local function find(name)
+  local path = "providers/" .. name
+  local text = kubeque.embedded.text(path)
+  if not text then
+    local all = {}
+    for _, other in ipairs(kubeque.embedded.list "providers/") do
+      all[other:sub(11)] = true
+    end
+    return nil, unknown("provider", name, all)
+  end
+  return { name = name, place = "builtin", text = function() return text end }
+end
+
+---The provider that the configuration chooses: { name =, found =, provider =, options =, places = }.
+---Kept in the configuration. Raises a fault when there is none of that name, its file is broken or
+---an option is wrong.
+function M.of(config)
+  local chosen = config._provider
+  if not chosen then
+    local found, why = find(config.provider)
+    if not found then
+      fault.raisef("config", "%s: %s", config._source.provider, why)
+    end
+    local provider = M.load(found)
+    local options, places = M.options(provider, config)
+    chosen = { name = provider.name, found = found, provider = provider, options = options,
+      places = places }
+    config._provider = chosen
+  end
+  return chosen
+end
+
+setmetatable(M, { __call = declare })
+if not rawget(kubeque, "provider") then
+  rawset(kubeque, "provider", M)
+end
+return M
