@@ -3,7 +3,7 @@ return {
   global = "kubeque.cas",
   summary = "content by its sha256",
   where = "host",
-  help = "A hash is 64 lower-case hex digits. All but `cas.hash` need an open store.",
+  help = "A hash is 64 lower-case hex digits. All but `hash` and `hash_string` need an open store.",
   functions = {
     { "put", args = { { "path", "string" } },
       returns = { { "string", "hash" }, { "integer", "bytes" } }, fails = true,
@@ -19,5 +19,7 @@ return {
     { "hash", args = { { "path", "string|string[]" } }, returns = { { "string|string[]" } },
       fails = true,
       help = "The hash of a file, or those of a list of files, over all cores. Nothing is stored." },
+    { "hash_string", args = { { "text", "string" } }, returns = { { "string" } },
+      help = "The hash of a text. Nothing is stored." },
   },
 }

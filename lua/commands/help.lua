@@ -28,9 +28,9 @@ local function run(opt, args)
   elseif not args[1] then
     kubeque.out(help.overview(cli.groups, cli.load, width()))
   else
-    local command, why = cli.find(args[1])
+    local command, why, code = cli.find(args[1])
     if not command then
-      return nil, why, "usage"
+      return nil, why, code
     end
     kubeque.out(help.command(command, width()))
   end

@@ -32,7 +32,7 @@ local aliases = {
 }
 
 function M.load(name)
-  return require("commands." .. name)
+  return (require("builtin.commands." .. name))
 end
 
 function M.names()
@@ -45,7 +45,7 @@ end
 
 local known
 
-local function is_command(name)
+local function is_stock(name)
   if not known then
     known = {}
     for _, list in ipairs { M.names(), M.hidden } do
@@ -96,6 +96,9 @@ local function prepare(opt)
 end
 
 local function run(command, opt, args)
+  if command.script then
+    require("kubeque.scripts").current = command.script
+  end
   local ctx = require("kubeque.context").new(command.name, opt)
   local ok, code, message, kind = xpcall(command.run, handler(opt.debug), opt, args, ctx)
   if not ok then
@@ -108,18 +111,59 @@ local function run(command, opt, args)
   return code or 0
 end
 
----The command of a name or alias; nil and why there is none. Third: words that an alias brings.
+---The user's own command of this name: command | nil (there is none) | false, why (there is one,
+---but it cannot be used).
+local function own_command(name)
+  local scripts = require "kubeque.scripts"
+  if #scripts.places() == 0 or not scripts.valid_name(name) then
+    return nil
+  end
+  local found, why, code = scripts.find("commands", name, { own = true })
+  if not found then
+    if code == "script" then
+      return false, why
+    end
+    return nil
+  elseif why then
+    kubeque.log.warn(why)
+  end
+  local command
+  command, why = require("kubeque.command").load(found)
+  if not command then
+    return false, why
+  elseif is_stock(name) and not command.replaces then
+    return false, ("%s: %s is a command of kubeque: a script that is to stand for it says "
+      .. "replaces = true"):format(scripts.locate(found, "name"), name)
+  end
+  return command
+end
+
+local function unknown_command(name)
+  local names = M.names()
+  local own = require("kubeque.scripts").names("commands", true)
+  local near = options.nearest(name, table.move(own, 1, #own, #names + 1, names))
+  return nil, near and ('unknown command "%s" (did you mean %s?)'):format(name, near)
+    or ('unknown command "%s" (see: kubeque help)'):format(name), "usage"
+end
+
+---The command of a name or alias; nil, why, code. Second: the words that an alias brings. A script
+---of the user's that cannot be used never takes a stock command away.
 function M.find(name)
+  local own, why = own_command(name)
+  if own then
+    return own
+  elseif own == false and not is_stock(name) then
+    return nil, why, "script"
+  elseif own == false then
+    kubeque.log.warn(why)
+  end
   local alias = aliases[name]
   if alias then
-    return M.load(alias[1]), nil, alias
+    return M.load(alias[1]), alias
+  elseif is_stock(name) then
+    return M.load(name)
   end
-  if not is_command(name) then
-    local near = options.nearest(name, M.names())
-    return nil, near and ('unknown command "%s" (did you mean %s?)'):format(name, near)
-      or ('unknown command "%s" (see: kubeque help)'):format(name)
-  end
-  return M.load(name)
+  return unknown_command(name)
 end
 
 ---Runs one command line (without the program's name). Returns the exit status.
@@ -137,10 +181,10 @@ function M.main(argv)
     io.stderr:write(require("kubeque.help").overview(M.groups, M.load))
     return 2
   end
-  local command, fault_text, alias = M.find(argv[at])
+  local command, alias, code = M.find(argv[at])
   if not command then
-    print_error(nil, fault_text)
-    return 2
+    print_error(nil, alias)
+    return fault.exit_code(code)
   end
   local words = {}
   if alias then

@@ -6,6 +6,7 @@
 -- open() in kubeque.store turns that into an open store.
 
 local fault = require "kubeque.fault"
+local places = require "kubeque.places"
 
 local M = {}
 
@@ -15,40 +16,19 @@ local by_name
 
 local function index()
   if not by_name then
-    by_name = {}
+    local names = {}
     for _, key in ipairs(require "kubeque.keys") do
-      by_name[key[1]] = key
+      names[key[1]] = key
       for _, alias in ipairs(key.alias or {}) do
-        by_name[alias] = key
+        names[alias] = key
       end
     end
+    by_name = names
   end
   return by_name
 end
 
----The home directory: $HOME, else the passwd entry; nil when there is neither.
-function M.user_home()
-  local home = os.getenv "HOME"
-  if home and home:sub(1, 1) == "/" then
-    return home
-  end
-  local _, _, passwd = kubeque.proc.user()
-  return passwd
-end
-
----The current directory; / when it was removed.
-function M.cwd()
-  return fs.cwd() or "/"
-end
-
----Collapses "//", drops "." parts and a trailing "/".
-function M.normalise(path)
-  path = path:gsub("/+", "/"):gsub("/%./", "/"):gsub("/%.$", "")
-  if #path > 1 then
-    path = path:gsub("/$", "")
-  end
-  return path == "" and "/" or path
-end
+M.user_home, M.cwd, M.normalise = places.user_home, places.cwd, places.normalise
 
 ---An absolute path: `~/` is the home directory, other relative paths start at `base`.
 local function absolute(text, base)
@@ -202,7 +182,7 @@ local function read_file(path)
   return source
 end
 
-local not_keys = { KUBEQUE_HOME = true, KUBEQUE_CONFIG = true }
+local not_keys = { KUBEQUE_HOME = true, KUBEQUE_CONFIG = true, KUBEQUE_ETC = true }
 
 local function read_environment(env)
   local source = new_source "environment"
@@ -223,38 +203,18 @@ local function read_environment(env)
   return source
 end
 
----Why a file found on the way up is not ours to read, or nil.
-local function foreign(stat)
-  local _, uid, _, gid = kubeque.proc.user()
-  if stat.uid ~= uid and stat.uid ~= 0 then
-    return "it belongs to another user"
-  elseif stat.mode & 2 ~= 0 or (stat.mode & 16 ~= 0 and stat.gid ~= gid and stat.gid ~= 0) then
-    return "others can write it"
-  end
-end
-
 ---The nearest `.kubeque` from the current directory up to the home directory, a mount point or /.
-local function nearest_file(home)
-  local dir = M.cwd()
-  local stop = home and (fs.realpath(home) or home)
-  local here = fs.stat(dir)
-  while dir and here and dir ~= stop do
-    local path = (dir == "/" and "" or dir) .. "/.kubeque"
-    local stat = fs.stat(path)
-    if stat and stat.type == "file" then
-      local why = foreign(stat)
-      if not why then
-        return path
-      end
+local function nearest_file()
+  return places.upwards(".kubeque", function(path, stat)
+    if stat.type ~= "file" then
+      return false
+    end
+    local why = places.foreign(stat)
+    if why then
       kubeque.log.warn(("not reading %s: %s (to use it: --config %s)"):format(path, why, path))
     end
-    local parent = dir ~= "/" and (dir:match("^(.+)/[^/]*$") or "/")
-    local above = parent and fs.stat(parent)
-    if not above or above.dev ~= here.dev then
-      return nil
-    end
-    dir, here = parent, above
-  end
+    return not why
+  end)
 end
 
 ---All configuration files, the strongest first.
@@ -267,15 +227,13 @@ local function read_files(named)
     return { read_file(path) }
   end
   local home, files = M.user_home(), {}
-  local near = nearest_file(home)
+  local near = nearest_file()
   files[1] = near and read_file(near)
   if home then
     local path = M.normalise(home) .. "/.kubeque"
     local stat = path ~= near and fs.stat(path)
     files[#files + 1] = stat and stat.type == "file" and read_file(path) or nil
-    local xdg = os.getenv "XDG_CONFIG_HOME"
-    xdg = xdg and xdg:sub(1, 1) == "/" and xdg or home .. "/.config"
-    path = M.normalise(xdg) .. "/kubeque/config"
+    path = places.config_dir() .. "/config"
     files[#files + 1] = fs.stat(path) and read_file(path) or nil
   end
   return files
@@ -449,5 +407,21 @@ function M.image(config, chosen)
   end
   return image
 end
+
+---kubeque.config.KEY: the configuration's values, resolved when the first is asked for.
+M.public = setmetatable({}, { __index = function(self, name)
+  if type(name) ~= "string" or not index()[name] then
+    local near = type(name) == "string"
+      and require("kubeque.options").nearest(name, key_names(""))
+    error(("there is no kubeque.config.%s%s"):format(tostring(name),
+      near and (" (did you mean kubeque.config.%s?)"):format(near) or ""), 2)
+  end
+  local values = rawget(self, 1)
+  if not values then
+    values = M.resolve()
+    rawset(self, 1, values)
+  end
+  return values[index()[name][1]]
+end })
 
 return M

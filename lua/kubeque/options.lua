@@ -178,6 +178,20 @@ function convert.choice(text, decl)
   return nil, (decl.choices[2] and "is none of " or "is not ") .. table.concat(decl.choices, ", ")
 end
 
+---The types there are.
+M.types = { words = true }
+for name in pairs(convert) do
+  M.types[name] = true
+end
+
+function M.type_names()
+  local names = {}
+  for name in pairs(M.types) do
+    names[#names + 1] = name
+  end
+  return names
+end
+
 ---Text of an error about a value; a reason that already quotes the value stands alone.
 local function bad_value(shown, text, why)
   local quoted = '"' .. text .. '"'

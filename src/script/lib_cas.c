@@ -1,7 +1,7 @@
 /*
  * kubeque.cas: content by its sha256 (cas/cas.h). A hash is 64 lower-case hex digits.
  *   cas.hash(path) -> hash; cas.hash{path, ...} -> {hash, ...} in order, over all cores; nothing
- *   is stored
+ *   is stored; cas.hash_string(text) -> hash
  *   cas.put(path) -> hash, bytes; cas.put_string(text) -> hash
  *   cas.get(hash[, limit]) -> content (checked against its name), or nil, why, "not_found"
  *   cas.has(hash) -> boolean; a yes is good for half an hour
@@ -98,6 +98,17 @@ static int cas_hash_(lua_State *L)
 	return 1;
 }
 
+static int cas_hash_string_(lua_State *L)
+{
+	size_t n;
+	const char *text = luaL_checklstring(L, 1, &n);
+	char hex[SHA256_HEX_SIZE];
+
+	hash_mem(text, n, hex);
+	lua_pushstring(L, hex);
+	return 1;
+}
+
 static int cas_put_(lua_State *L)
 {
 	const char *path = script_check_text(L, 1);
@@ -162,6 +173,7 @@ static const luaL_Reg functions[] = {
 	{ "get", cas_get_ },
 	{ "has", cas_has_ },
 	{ "hash", cas_hash_ },
+	{ "hash_string", cas_hash_string_ },
 	{ "put", cas_put_ },
 	{ "put_string", cas_put_string_ },
 	{ NULL, NULL },

@@ -3,6 +3,7 @@
 #include <lua-cjson.h>
 
 #include "base/base.h"
+#include "script/lazy.h"
 
 static const struct {
 	const char *name;
@@ -23,6 +24,7 @@ void libs_open(lua_State *L)
 	lua_newtable(L);
 	for (size_t i = 0; i < ARRAY_SIZE(libs); i++)
 		libs[i].open(L);
+	lazy_open(L);
 	lua_pushvalue(L, -1);
 	lua_setfield(L, -3, "kubeque");
 	lua_setglobal(L, "kubeque");

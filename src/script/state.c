@@ -116,13 +116,42 @@ static int search_field(lua_State *L)
 
 	if (strncmp(name, "kubeque.", 8) == 0) {
 		lua_getglobal(L, "kubeque");
-		if (lua_getfield(L, -1, name + 8) == LUA_TTABLE) {
+		lua_pushstring(L, name + 8);
+		if (lua_rawget(L, -2) == LUA_TTABLE) {
 			lua_pushcclosure(L, load_field, 1);
 			lua_pushstring(L, name);
 			return 2;
 		}
 	}
 	return 0;
+}
+
+/* [-0, +1] raises. The function of lua/kubeque/scripts.lua that has this name. */
+static void push_scripts(lua_State *L, const char *name)
+{
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "kubeque.scripts");
+	lua_call(L, 1, 1);
+	lua_getfield(L, -1, name);
+	lua_remove(L, -2);
+}
+
+static bool is_ours(const char *name)
+{
+	return strncmp(name, "kubeque.", 8) == 0 || strncmp(name, "builtin.", 8) == 0;
+}
+
+/* Scripts on disk: kubeque's own modules are never looked for there. */
+static int search_places(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+
+	if (is_ours(name))
+		return 0;
+	push_scripts(L, "search");
+	lua_pushvalue(L, 1);
+	lua_call(L, 1, 2);
+	return 2;
 }
 
 /* The standard search on disk, once a script has set package.path. */
@@ -138,8 +167,21 @@ static int search_path(lua_State *L)
 	return 2;
 }
 
-/* Scripts come from the compiled-in set; nothing on disk is searched until a script asks for it. C
- * modules are not loaded. */
+/* The last searcher: one line that says where was looked, at the line that asked. */
+static int search_ends(lua_State *L)
+{
+	(void)luaL_checkstring(L, 1);
+	luaL_where(L, 2); /* 1 is require itself */
+	push_scripts(L, "missing");
+	lua_pushvalue(L, 1);
+	lua_call(L, 1, 1);
+	lua_concat(L, 2);
+	return lua_error(L);
+}
+
+/* Where scripts come from: the folder of the script that runs and the places of scripts.lua, the
+ * compiled-in set, the C libraries, package.path if a script has set it. C modules are not
+ * loaded. */
 static void set_searchers(lua_State *L)
 {
 	lua_getglobal(L, "package");
@@ -150,11 +192,15 @@ static void set_searchers(lua_State *L)
 	lua_getfield(L, -1, "searchers"); /* preload, Lua, C, all-in-one */
 	lua_geti(L, -1, 2);
 	lua_pushcclosure(L, search_path, 1);
-	lua_seti(L, -2, 4);
-	lua_pushcfunction(L, search_embedded);
+	lua_seti(L, -2, 5);
+	lua_pushcfunction(L, search_places);
 	lua_seti(L, -2, 2);
-	lua_pushcfunction(L, search_field);
+	lua_pushcfunction(L, search_embedded);
 	lua_seti(L, -2, 3);
+	lua_pushcfunction(L, search_field);
+	lua_seti(L, -2, 4);
+	lua_pushcfunction(L, search_ends);
+	lua_seti(L, -2, 6);
 	lua_pop(L, 2);
 }
 

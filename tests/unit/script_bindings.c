@@ -58,6 +58,12 @@ static const char *const snippets[] = {
 	"assert(#kubeque.cas.hash{HOME .. '/a/x.txt', HOME .. '/a/c.ini'} == 2)",
 	"local r, m, c = kubeque.cas.hash{HOME .. '/nope'} assert(not r and c == 'io', m)",
 	"local r, m, c = kubeque.cas.get(('0'):rep(64)) assert(not r and c == 'not_found')",
+	"assert(kubeque.cas.hash_string('hello world') == kubeque.cas.hash(HOME .. '/a/x.txt'))",
+	"local ok, m = pcall(function() return kubeque.fs.raed end)\n"
+	"assert(not ok and m:find('did you mean kubeque.fs.read?', 1, true), m)",
+	"local ok, m = pcall(function() return kubeque.quue end)\n"
+	"assert(not ok and m:find('did you mean kubeque.queue?', 1, true), m)",
+	"assert(kubeque.command and kubeque.config.linger)",
 	"assert(kubeque.proc.user() and kubeque.proc.umask() and kubeque.proc.env())",
 	"assert(kubeque.proc.run{'/bin/true', env = {A = 'b'}} == 0)",
 	"assert(kubeque.proc.run{'/bin/true', timeout = 60, stderr = 'inherit'} == 0)",

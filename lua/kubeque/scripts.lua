@@ -1,0 +1,391 @@
+-- Where scripts come from.
+--
+-- A script is commands/NAME.lua, policies/NAME.lua, providers/NAME.lua, recipes/NAME.lua (its
+-- kind), or a plain module beside these folders, in one of the places, the strongest first:
+--
+--   project   the nearest .kubeque.d/lua upwards, only when it is trusted (kubeque.trust)
+--   user      ${XDG_CONFIG_HOME:-~/.config}/kubeque/lua
+--   site      /etc/kubeque/lua
+--   builtin   compiled into the program
+--
+-- find() and list() answer with a table
+--   { kind =, name =, place = "project"|"user"|"site"|"builtin"|"file", path = nil for a built-in,
+--     overrides = { {place=, path=}, ... }, text = function() -> text | nil, why, code }
+--
+-- `require "x"` in a script searches the folder of the script that runs, then the places, then
+-- what is built in; `require "builtin.x"` is always the built-in one, `require "kubeque.x"` too.
+
+local places = require "kubeque.places"
+
+local M = {}
+
+local fs = kubeque.fs
+
+M.kinds = { "commands", "policies", "providers", "recipes" }
+
+-- The script that runs: what `require` searches first.
+M.current = nil
+
+local known
+
+---The project's directory as a place: {name=, dir=, state=, snapshot=, why=}. Its state is asked
+---for when it first matters.
+local function project_place()
+  local dir = places.upwards(".kubeque.d/lua", function(_, stat) return stat.type == "dir" end)
+  if not dir then
+    return nil
+  end
+  return setmetatable({ name = "project", dir = dir }, { __index = function(self, key)
+    if key == "state" or key == "snapshot" or key == "why" then
+      self.state, self.snapshot, self.why = require("kubeque.trust").state(dir)
+      return rawget(self, key)
+    end
+  end })
+end
+
+local function disk_place(name, config)
+  local dir = config and config .. "/lua"
+  local stat = dir and fs.stat(dir)
+  if not stat or stat.type ~= "dir" then
+    return nil
+  end
+  local why = places.foreign(stat)
+  return { name = name, dir = dir, state = why and "refused" or "trusted",
+    why = why and ("scripts in %s are not used: %s"):format(dir, why) }
+end
+
+---The places on disk that are there, the strongest first.
+function M.places()
+  if not known then
+    known = {}
+    known[#known + 1] = project_place()
+    known[#known + 1] = disk_place("user", places.config_dir())
+    known[#known + 1] = disk_place("site", places.site_dir())
+  end
+  return known
+end
+
+---Forgets what was found (after files were written, and in tests).
+function M.refresh()
+  known = nil
+end
+
+---The text of a file of a place, nil when there is none; a second value says why it must not be
+---read. What is trusted of a project was read when it was checked.
+local function read(place, rel)
+  if place.name == "project" and place.state == "trusted" then
+    return place.snapshot.texts[rel]
+  end
+  local stat = fs.stat(place.dir .. "/" .. rel)
+  if not stat or stat.type ~= "file" then
+    return nil
+  elseif place.state ~= "trusted" then
+    return nil, place.why
+  end
+  return fs.read(place.dir .. "/" .. rel)
+end
+
+---Is the file there, and why must it not be used? (nothing is read of it)
+local function present(place, rel)
+  local stat = fs.stat(place.dir .. "/" .. rel)
+  if not stat or stat.type ~= "file" then
+    return false
+  elseif place.state ~= "trusted" then
+    return false, place.why
+  end
+  return place.name ~= "project" or place.snapshot.texts[rel] ~= nil
+end
+
+local function builtin(kind, name)
+  local path = kind .. "/" .. name
+  if kubeque.embedded.text(path) then
+    return { kind = kind, name = name, place = "builtin", overrides = {},
+      text = function() return kubeque.embedded.text(path) end }
+  end
+end
+
+local function on_disk(place, kind, name)
+  local rel = ("%s/%s.lua"):format(kind, name)
+  local there, blocked = present(place, rel)
+  if not there then
+    return nil, blocked
+  end
+  return { kind = kind, name = name, place = place.name, path = place.dir .. "/" .. rel,
+    folder = kind, overrides = {}, text = function()
+      local text, why, code = read(place, rel)
+      if not text then
+        return nil, why or place.dir .. "/" .. rel .. " is not there any more", code or "script"
+      end
+      return text
+    end }
+end
+
+---A script by its file name.
+local function from_file(kind, path)
+  local stat = fs.stat(path)
+  if not stat then
+    return nil, ("there is no file %s"):format(path), "usage"
+  elseif stat.type == "dir" then
+    return nil, ("%s is a directory, not a script"):format(path), "usage"
+  end
+  local text
+  return { kind = kind, name = path:match("([^/]*)$"):gsub("%.lua$", ""), place = "file",
+    path = path, overrides = {}, text = function()
+      local why, code
+      if not text then
+        text, why, code = fs.read(path) -- once: what is hashed is what runs
+      end
+      return text, why, code
+    end }
+end
+
+---True for what may be the name of a script.
+function M.valid_name(name)
+  return name:find "^[%w_][%w_.-]*$" ~= nil and not name:find "%.lua$"
+end
+
+---Names of one kind in one place that may be used, sorted; the second value says why not.
+local function names_in(place, kind)
+  local names, blocked = {}, nil
+  for _, entry in ipairs(fs.list(place.dir .. "/" .. kind) or {}) do
+    local name = entry:match "^(.+)%.lua$"
+    if name and M.valid_name(name) then
+      local there, why = present(place, kind .. "/" .. entry)
+      names[#names + 1] = there and name or nil
+      blocked = blocked or why
+    end
+  end
+  return names, blocked
+end
+
+---All names of one kind, sorted. `own`: only those that are not built in.
+function M.names(kind, own)
+  local set, names = {}, {}
+  local function add(list)
+    for _, name in ipairs(list) do
+      if not set[name] then
+        set[name], names[#names + 1] = true, name
+      end
+    end
+  end
+  for _, place in ipairs(M.places()) do
+    add((names_in(place, kind)))
+  end
+  if not own then
+    for _, path in ipairs(kubeque.embedded.list(kind .. "/")) do
+      add { path:sub(#kind + 2) }
+    end
+  end
+  table.sort(names)
+  return names
+end
+
+local singular = { commands = "command", policies = "policy", providers = "provider",
+  recipes = "recipe" }
+
+---Finds a script. A name with a slash or that ends in .lua is a file. nil, why, code: "not_found"
+---when there is none; "script" when there is one that must not be used (why names the directory and
+---what to do). `o.own`: not the built-in one. With a script, a second value says why a stronger one
+---was passed over.
+function M.find(kind, name, o)
+  if name:find "/" or name:find "%.lua$" then
+    return from_file(kind, name)
+  elseif not M.valid_name(name) then
+    return nil, ('"%s" is no name of a %s'):format(name, singular[kind]), "usage"
+  end
+  local found, blocked
+  local function add(hit)
+    if not found then
+      found = hit
+    elseif hit then
+      table.insert(found.overrides, { place = hit.place, path = hit.path })
+    end
+  end
+  for _, place in ipairs(M.places()) do
+    local hit, why = on_disk(place, kind, name)
+    blocked = blocked or (not found and why) or nil
+    add(hit)
+  end
+  if not (o and o.own) then
+    add(builtin(kind, name))
+  end
+  if found then
+    return found, blocked
+  elseif blocked then
+    return nil, blocked, "script"
+  end
+  local near = require("kubeque.options").nearest(name, M.names(kind))
+  return nil, ('there is no %s "%s"%s'):format(singular[kind], name,
+    near and (" (did you mean %s?)"):format(near) or " (see: kubeque scripts)"), "not_found"
+end
+
+---The text of what find() found; nil, why, code.
+function M.text(found)
+  return found.text()
+end
+
+---Every script in effect, by kind and name; scripts of places that must not be used come with
+---`blocked` = why. `o.kind`: only these.
+function M.list(o)
+  local out = {}
+  for _, kind in ipairs(o and o.kind and { o.kind } or M.kinds) do
+    for _, name in ipairs(M.names(kind)) do
+      out[#out + 1] = M.find(kind, name)
+    end
+    for _, place in ipairs(M.places()) do
+      for _, entry in ipairs(place.state ~= "trusted" and fs.list(place.dir .. "/" .. kind) or {}) do
+        if entry:find "%.lua$" then
+          out[#out + 1] = { kind = kind, name = entry:gsub("%.lua$", ""), place = place.name,
+            path = ("%s/%s/%s"):format(place.dir, kind, entry), overrides = {},
+            blocked = place.why, state = place.state }
+        end
+      end
+    end
+  end
+  return out
+end
+
+-- ---- running ----
+
+---Compiles and runs a script's body; returns what it returns. nil, why, "script" when it fails: why
+---begins with file and line. `budget`: seconds of CPU time it may take.
+function M.load(found, budget)
+  local text, why, code = found.text()
+  if not text then
+    return nil, why, code or "script"
+  end
+  local name = found.path or ("%s/%s.lua"):format(found.kind, found.name)
+  local chunk, bad = load(text, "@" .. name, "t")
+  if not chunk then
+    return nil, bad, "script"
+  end
+  local before = M.current
+  M.current = found
+  local run = require "kubeque.budget".run
+  local ok, value = pcall(run, budget, chunk)
+  M.current = before
+  if not ok then
+    local fault = require("kubeque.fault").of(value)
+    if fault and fault.code == "interrupted" then
+      error(value, 0)
+    end
+    return nil, fault and fault.message or tostring(value), "script"
+  end
+  return value
+end
+
+---"FILE:LINE" of a word in a script (a key, an option's name), for messages; FILE when it is not
+---there, "" without a script.
+function M.locate(found, word)
+  local path = found and (found.path or found.name)
+  local text = found and word and found.text()
+  if not text then
+    return path or ""
+  end
+  local pattern, n = "%f[%w_]" .. word:gsub("%W", "%%%0") .. "%f[^%w_]", 0
+  for line in (text .. "\n"):gmatch("(.-)\n") do
+    n = n + 1
+    if line:gsub("%-%-.*", ""):find(pattern) then
+      return path .. ":" .. n
+    end
+  end
+  return path
+end
+
+-- ---- require ----
+
+local loading = {} -- names of modules whose body runs, in order
+
+---The loader of a module found on disk: knows a cycle when it sees one.
+local function loader_of(name, text, path)
+  local chunk, why = load(text, "@" .. path, "t")
+  if not chunk then
+    error(why, 0)
+  end
+  return function(...)
+    loading[#loading + 1] = name
+    local ok, value = pcall(chunk, ...)
+    loading[#loading] = nil
+    if not ok then
+      error(value, 0)
+    end
+    return value
+  end
+end
+
+local function check_cycle(name)
+  for i, other in ipairs(loading) do
+    if other == name then
+      local chain = table.concat(loading, " -> ", i) .. " -> " .. name
+      error(("cycle in require: %s"):format(chain), 5) -- search, its C function, require
+    end
+  end
+end
+
+local function place_named(name)
+  for _, place in ipairs(M.places()) do
+    if place.name == name then
+      return place
+    end
+  end
+end
+
+---The folder of the script that runs: text, path of a module in it.
+local function beside(rel)
+  local found = M.current
+  local dir = found and found.path and (found.path:match("^(.*)/[^/]*$") or ".")
+  if found and found.place == "project" then
+    local place = place_named "project"
+    local sub = found.folder .. "/" .. rel
+    return place and read(place, sub), place and place.dir .. "/" .. sub
+  elseif not dir and type(arg) == "table" and type(arg[0]) == "string" then
+    dir = arg[0]:match("^(.*)/[^/]*$") or "."
+  end
+  local path = dir and dir .. "/" .. rel
+  local stat = path and fs.stat(path)
+  if stat and stat.type == "file" then
+    return fs.read(path), path
+  end
+end
+
+---The searcher of `require`: a loader and its path, or a text that says that there is none.
+function M.search(name)
+  check_cycle(name)
+  local rel = name:gsub("%.", "/") .. ".lua"
+  local text, path = beside(rel)
+  if text then
+    return loader_of(name, text, path), path
+  end
+  for _, place in ipairs(M.places()) do
+    text = read(place, rel)
+    if text then
+      path = place.dir .. "/" .. rel
+      return loader_of(name, text, path), path
+    end
+  end
+  return ("\n\tno script '%s' in any place"):format(name)
+end
+
+---What `require` says when there is nothing of this name.
+function M.missing(name)
+  local rel, looked, names = name:gsub("%.", "/") .. ".lua", {}, {}
+  for _, place in ipairs(M.places()) do
+    local _, blocked = present(place, rel)
+    if blocked then
+      return ("there is no module '%s' that may be used: %s"):format(name, blocked)
+    end
+    looked[#looked + 1] = place.dir
+    for _, entry in ipairs(fs.list(place.dir) or {}) do
+      names[#names + 1] = entry:match "^(.+)%.lua$"
+    end
+  end
+  for _, stock in ipairs(kubeque.embedded.list()) do
+    names[#names + 1] = stock:gsub("/", ".")
+  end
+  local near = require("kubeque.options").nearest(name, names)
+  looked[#looked + 1] = "kubeque's own"
+  return ("there is no module '%s'%s; searched: the folder of the script, %s"):format(name,
+    near and (" (did you mean '%s'?)"):format(near) or "", table.concat(looked, ", "))
+end
+
+return M
