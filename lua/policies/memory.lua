@@ -8,8 +8,6 @@
 
 local units = kubeque.units
 
-local MEGABYTE = 1 << 20
-
 ---What the task had: its limit; one without a limit met the machine's, so what it used counts, too.
 local function had(task, attempt)
   for _, name in ipairs(task.class.limits or {}) do
@@ -18,6 +16,11 @@ local function had(task, attempt)
     end
   end
   return math.max(task.class.resources.memory or 0, attempt.max_memory)
+end
+
+---The next power of two: what tasks used differs a little, and a job has at most 32 kinds of tasks.
+local function rounded(bytes)
+  return 1 << math.ceil(math.log(bytes, 2))
 end
 
 return kubeque.policy {
@@ -37,8 +40,7 @@ return kubeque.policy {
       return { "fail", note = ("given up: it ran out of %s of memory, and the cap is %s"):format(
         units.format_bytes(from), options.cap) }
     end
-    local to = math.ceil(from * options.factor / MEGABYTE) * MEGABYTE
-    to = math.min(math.max(to, MEGABYTE), cap)
+    local to = math.min(rounded(from * options.factor), cap)
     return { "retry", with = { memory = to }, note = ("again with %s of memory instead of %s"):format(
       units.format_bytes(to), units.format_bytes(from)) }
   end,

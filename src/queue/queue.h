@@ -108,7 +108,7 @@ struct verdict_row {
 	bool free;             /* RETRY: does not count against --retries */
 	bool success;          /* COMPLETE: counts as succeeded */
 	int64_t due;           /* RETRY, LOSE: wall ms */
-	const char *class;     /* RETRY: JSON of the class to move to; NULL: keep */
+	const char *class;     /* RETRY, LOSE: JSON of the class to move to; NULL: keep */
 	const char *label;     /* COMPLETE, FAIL, LOSE_FAIL */
 	const char *reason;
 	const char *note;      /* goes into attempt.verdict */

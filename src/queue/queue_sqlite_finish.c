@@ -20,7 +20,8 @@ static const char sql_retry[] =
 static const char sql_settle[] =
 	"UPDATE task SET state=?3, v=v+1, op=?2, acc=?4, label=?5, reason=?6, asks=0 WHERE k=?1";
 static const char sql_lose[] =
-	"UPDATE task SET state=0, v=v+1, op=?2, lost=lost+1, due=?3 WHERE k=?1";
+	"UPDATE task SET state=0, v=v+1, op=?2, lost=lost+1, due=?3, class=?4 "
+	"WHERE k=?1";
 static const char sql_lose_fail[] =
 	"UPDATE task SET state=8, v=v+1, op=?2, lost=lost+1, label=?3, reason=?4 WHERE k=?1";
 static const char sql_note[] = "UPDATE attempt SET verdict=?3, vop=?4 WHERE k=?1 AND a=?2";
@@ -370,13 +371,16 @@ static int apply_settle(struct queue_sqlite *q, const struct row *row, const str
 	return tally_move(q, r->job, "claimed", label, err);
 }
 
-static int apply_lose(struct queue_sqlite *q, const struct row *row, const struct verdict_row *r,
+static int apply_lose(struct queue_sqlite *q, struct row *row, const struct verdict_row *r,
 		      uint64_t op, struct err *err)
 {
 	bool fail = r->event == TASK_EV_LOSE_FAIL || row->lost + 1 >= LOST_MAX;
 	const char *label = r->event == TASK_EV_LOSE_FAIL && r->label ? r->label : "failed(lost)";
-	sqlite3_stmt *st = db_prepare(q->db, fail ? sql_lose_fail : sql_lose, err);
+	sqlite3_stmt *st;
 
+	if (!fail && verdict_class(q, r, &row->class, err) < 0)
+		return -1;
+	st = db_prepare(q->db, fail ? sql_lose_fail : sql_lose, err);
 	if (!st)
 		return -1;
 	db_bind_int(st, 1, row->k);
@@ -386,6 +390,7 @@ static int apply_lose(struct queue_sqlite *q, const struct row *row, const struc
 		db_bind_text(st, 4, r->reason);
 	} else {
 		db_bind_int(st, 3, r->due);
+		db_bind_int(st, 4, row->class);
 	}
 	if (sq_run(q, st, err) < 0 ||
 	    sq_attempt_note(q, row->k, row->attempt, row->node, CAUSE_LOST, "lost", r->note,

@@ -109,6 +109,7 @@ static int lose_claimed(struct reaper *r, struct queue *q, const struct task *t,
 	if (verdict.action == POLICY_FAIL || verdict.action == POLICY_COMPLETE)
 		v.event = TASK_EV_LOSE_FAIL;
 	v.note = verdict.note;
+	v.class = verdict.class;
 	v.due = verdict.after_ms ? clock_wall_ms() + verdict.after_ms : 0;
 	ret = queue_verdict(q, &v, 1, id_u64(), err);
 	free(verdict.class);

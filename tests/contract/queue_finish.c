@@ -282,6 +282,29 @@ static void losing(void)
 	fix_close(&f, "losing");
 }
 
+static void losing_changes_the_class(void)
+{
+	struct fix f;
+	struct claimed c[1];
+	struct verdict_row r;
+	struct job j;
+
+	fix_open(&f);
+	(void)node(&f, "A");
+	(void)submit(&f, (struct spec){ .id = "j", .n = 1 });
+	(void)claim(&f, "A", 1, c);
+	(void)queue_node_move(f.q, "A", 0, NODE_EV_LOSE, id_u64(), &f.err);
+	r = verdict_of(c, TASK_EV_LOSE);
+	r.class = "{\"cpu\":1,\"lasting\":1}";
+	is_int(verdict(&f, r), 1, "a lost task may be given other resources");
+	is_int(queue_job_by_id(f.q, "j", &j, &f.err), 1, "the job");
+	ok(task(&f, c[0].job, 1).class > 0 && strstr(j.classes, "lasting"),
+	   "it is of that class: %s", j.classes);
+	job_release(&j);
+	is_int(task(&f, c[0].job, 1).tries, 0, "and nothing is counted against its retries");
+	fix_close(&f, "lost to another class");
+}
+
 static void a_lost_node_may_finish_first(void)
 {
 	struct fix f;
@@ -350,6 +373,7 @@ int main(void)
 	no_result_staged();
 	asking_again();
 	losing();
+	losing_changes_the_class();
 	a_lost_node_may_finish_first();
 	recent_and_attempts();
 	return tap_done();
