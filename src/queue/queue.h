@@ -112,6 +112,7 @@ struct verdict_row {
 	const char *label;     /* COMPLETE, FAIL, LOSE_FAIL */
 	const char *reason;
 	const char *note;      /* goes into attempt.verdict */
+	const char *asked;     /* kept for queue_asked(): text of the caller; NULL: nothing */
 	enum answer answer;    /* out */
 	bool over;             /* out: as in struct outcome */
 };
@@ -160,6 +161,7 @@ typedef int (*task_fn)(void *ctx, const struct task *task);
 typedef int (*attempt_fn)(void *ctx, const struct attempt *attempt);
 typedef int (*node_fn)(void *ctx, const struct node *node);
 typedef int (*count_fn)(void *ctx, const char *label, int64_t count);
+typedef int (*asked_fn)(void *ctx, int64_t k, const char *text);
 typedef int (*event_fn)(void *ctx, const struct event *event);
 
 struct queue_ops {
@@ -195,6 +197,9 @@ struct queue_ops {
 	/* Attempt k; k == 0: the accepted one, or else the last one there is: 1 found, 0 none. */
 	int (*attempt_get)(struct queue *q, int64_t job, int64_t n, int64_t k, struct attempt *out,
 			   struct err *err);
+	/* The `asked` texts of accepted verdicts on this task, by attempt. */
+	int (*asked)(struct queue *q, int64_t job, int64_t n, asked_fn fn, void *ctx,
+		     struct err *err);
 	/* Accepted attempts that ended within `window_ms` before the newest end of all. */
 	int (*recent)(struct queue *q, int64_t window_ms, attempt_fn fn, void *ctx,
 		      struct err *err);

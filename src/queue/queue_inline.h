@@ -61,6 +61,11 @@ static inline int queue_attempt_get(struct queue *q, int64_t job, int64_t n, int
 {
 	return q->ops->attempt_get(q, job, n, k, out, err);
 }
+static inline int queue_asked(struct queue *q, int64_t job, int64_t n, asked_fn fn, void *ctx,
+	struct err *err)
+{
+	return q->ops->asked(q, job, n, fn, ctx, err);
+}
 static inline int queue_recent(struct queue *q, int64_t window_ms, attempt_fn fn, void *ctx,
 	struct err *err)
 {

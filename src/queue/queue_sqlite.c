@@ -42,6 +42,7 @@ static const struct queue_ops sqlite_ops = {
 	.tasks = sq_tasks,
 	.attempts = sq_attempts,
 	.attempt_get = sq_attempt_get,
+	.asked = sq_asked,
 	.recent = sq_recent,
 	.counts = sq_counts,
 	.nodes = sq_nodes,

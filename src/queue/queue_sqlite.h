@@ -73,7 +73,7 @@ static inline int64_t key_n(int64_t k)
 /* ---- queue_sqlite_schema.c ---- */
 
 /* SQ_READABLE: the oldest schema whose tables the reading calls understand. */
-enum { SQ_APPLICATION = 0x6b756265, SQ_SCHEMA = 2, SQ_READABLE = 1 };
+enum { SQ_APPLICATION = 0x6b756265, SQ_SCHEMA = 3, SQ_READABLE = 1 };
 /* Brings the file to the newest schema; each step is one transaction. */
 int sq_migrate(struct queue_sqlite *q, bool read_only, struct err *err);
 struct sq_step {
@@ -149,6 +149,9 @@ int sq_attempt_insert(struct queue_sqlite *q, const struct attempt *a, uint64_t 
 int sq_attempt_note(struct queue_sqlite *q, int64_t k, int64_t attempt, const char *node,
 		    enum cause cause, const char *label, const char *note, uint64_t op,
 		    struct err *err);
+/* What the policy was asked and said of an attempt; text NULL: nothing to keep. */
+int sq_asked_put(struct queue_sqlite *q, int64_t k, int64_t attempt, const char *text,
+		 struct err *err);
 /* 1: the attempt's row carries this op (vop with `verdict`), 0: not. */
 int sq_attempt_op(struct queue_sqlite *q, int64_t k, int64_t attempt, uint64_t op, bool verdict,
 		  struct err *err);
@@ -180,6 +183,7 @@ int sq_task_get(struct queue *, int64_t, int64_t, struct task *, struct err *);
 int sq_tasks(struct queue *, int64_t, const struct task_filter *, task_fn, void *, struct err *);
 int sq_attempts(struct queue *, int64_t, int64_t, attempt_fn, void *, struct err *);
 int sq_attempt_get(struct queue *, int64_t, int64_t, int64_t, struct attempt *, struct err *);
+int sq_asked(struct queue *, int64_t, int64_t, asked_fn, void *, struct err *);
 int sq_recent(struct queue *, int64_t, attempt_fn, void *, struct err *);
 int sq_counts(struct queue *, int64_t, count_fn, void *, struct err *);
 int sq_held(struct queue *, const char *, task_fn, void *, struct err *);

@@ -473,6 +473,8 @@ static int verdict_one(struct queue_sqlite *q, struct verdict_row *r, uint64_t o
 	if (rc == 0 && row.state == TASK_ENDED)
 		rc = note_verdict(q, &row, r, op, err);
 	if (rc == 0)
+		rc = sq_asked_put(q, row.k, row.attempt, r->asked, err);
+	if (rc == 0)
 		r->answer = ANSWER_ACCEPTED;
 	return rc;
 }

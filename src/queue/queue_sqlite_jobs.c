@@ -22,6 +22,9 @@ static const char sql_delete_tasks[] =
 static const char sql_delete_attempts[] =
 	"DELETE FROM attempt WHERE (k, a) IN "
 	"(SELECT k, a FROM attempt WHERE k BETWEEN ?1 AND ?2 LIMIT ?3)";
+static const char sql_delete_asked[] =
+	"DELETE FROM asked WHERE (k, a) IN "
+	"(SELECT k, a FROM asked WHERE k BETWEEN ?1 AND ?2 LIMIT ?3)";
 static const char sql_delete_spans[] =
 	"DELETE FROM span WHERE (job, class, first) IN "
 	"(SELECT job, class, first FROM span WHERE job=?1 LIMIT ?2)";
@@ -293,7 +296,8 @@ static int64_t delete_some(struct queue_sqlite *q, const char *sql, int64_t a, i
 	db_bind_int(st, 1, a);
 	if (sql == sql_delete_spans) {
 		db_bind_int(st, 2, (int64_t)limit);
-	} else if (sql == sql_delete_tasks || sql == sql_delete_attempts) {
+	} else if (sql == sql_delete_tasks || sql == sql_delete_attempts ||
+		   sql == sql_delete_asked) {
 		db_bind_int(st, 2, b);
 		db_bind_int(st, 3, (int64_t)limit);
 	}
@@ -303,7 +307,8 @@ static int64_t delete_some(struct queue_sqlite *q, const char *sql, int64_t a, i
 static int delete_now(struct queue_sqlite *q, int64_t job, size_t limit, bool *more,
 		      struct err *err)
 {
-	const char *const bounded[] = { sql_delete_attempts, sql_delete_spans, sql_delete_tasks };
+	const char *const bounded[] = { sql_delete_attempts, sql_delete_spans, sql_delete_asked,
+					sql_delete_tasks };
 	const char *const last[] = { sql_delete_tally, sql_delete_events, sql_delete_job };
 	int64_t first = task_key(job, 0), end = task_key(job, 0xffffffff), n;
 

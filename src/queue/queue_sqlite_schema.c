@@ -70,9 +70,19 @@ static const char schema_2[] =
 "INSERT INTO name SELECT id, max(born) FROM job WHERE bound>0 GROUP BY id;"
 "CREATE INDEX job_submitting ON job(born) WHERE state=0;";
 
+/*
+ * Schema 3: what a job's policy was asked about an attempt, and answered, so that it can be asked
+ * again (policy test). A table of its own: who only reads does not need it.
+ */
+static const char schema_3[] =
+"CREATE TABLE asked("
+" k INTEGER NOT NULL, a INTEGER NOT NULL, text TEXT NOT NULL,"
+" PRIMARY KEY(k, a)) STRICT, WITHOUT ROWID;";
+
 static const struct sq_step steps[] = {
 	{ 1, schema_1 },
 	{ 2, schema_2 },
+	{ 3, schema_3 },
 };
 
 static const char sql_application[] = "PRAGMA application_id";

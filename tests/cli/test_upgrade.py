@@ -19,7 +19,7 @@ def schema(home):
 
 def make_older(home):
     """As the first schema was: what came later is taken away."""
-    change(home, "DROP TABLE name", "DROP INDEX job_submitting", "PRAGMA user_version=1")
+    change(home, "DROP TABLE name", "DROP TABLE asked", "DROP INDEX job_submitting", "PRAGMA user_version=1")
 
 
 def running(home, command):

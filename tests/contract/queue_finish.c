@@ -282,6 +282,50 @@ static void losing(void)
 	fix_close(&f, "losing");
 }
 
+static int note_asked(void *ctx, int64_t k, const char *text)
+{
+	buf_addf(ctx, "%lld:%s ", (long long)k, text);
+	return 0;
+}
+
+static void what_was_asked(void)
+{
+	struct fix f;
+	struct claimed c[1];
+	struct verdict_row r;
+	struct buf b = BUF_INIT;
+	bool more = true;
+	int64_t born;
+
+	fix_open(&f);
+	(void)node(&f, "A");
+	born = submit(&f, (struct spec){ .id = "j", .n = 2 });
+	for (int i = 0; i < 3; i++) {
+		(void)claim(&f, "A", 1, c);
+		(void)finish(&f, "A", c, 1);
+		r = verdict_of(c, i < 2 ? TASK_EV_RETRY : TASK_EV_FAIL);
+		r.asked = i == 0 ? "first" : i == 2 ? "third" : NULL;
+		r.v++;
+		is_int(verdict(&f, r), 0, "a verdict that is refused");
+		r.v--;
+		is_int(verdict(&f, r), 1, "and one that is not");
+		r.asked = "late";
+		(void)verdict(&f, r);
+	}
+	is_int(queue_asked(f.other, born, 1, note_asked, &b, &f.err), 0, "what was asked is read");
+	is_str(b.p, "1:first 3:third ", "of the verdicts that hold, by attempt");
+	buf_clear(&b);
+	is_int(queue_asked(f.other, born, 2, note_asked, &b, &f.err), 0, "of another task");
+	is_int((int)b.n, 0, "there is none");
+	(void)queue_job_move(f.q, born, JOB_EV_REMOVE, true, id_u64(), &f.err);
+	while (more && queue_job_delete(f.q, born, 2, &more, &f.err) == 0)
+		;
+	is_int(queue_asked(f.q, born, 1, note_asked, &b, &f.err), 0, "of a job that is removed");
+	is_int((int)b.n, 0, "nothing is left");
+	buf_release(&b);
+	fix_close(&f, "asked");
+}
+
 static void losing_changes_the_class(void)
 {
 	struct fix f;
@@ -374,6 +418,7 @@ int main(void)
 	asking_again();
 	losing();
 	losing_changes_the_class();
+	what_was_asked();
 	a_lost_node_may_finish_first();
 	recent_and_attempts();
 	return tap_done();
