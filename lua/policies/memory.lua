@@ -8,19 +8,16 @@
 
 local units = kubeque.units
 
----What the task had: its limit; one without a limit met the machine's, so what it used counts, too.
+---The memory that was not enough: the task's limit. A task without one met the limit of the machine:
+---what it used, as a power of two, because tasks differ a little and a job has at most 32 kinds.
 local function had(task, attempt)
   for _, name in ipairs(task.class.limits or {}) do
     if name == "memory" then
       return task.class.resources.memory
     end
   end
-  return math.max(task.class.resources.memory or 0, attempt.max_memory)
-end
-
----The next power of two: what tasks used differs a little, and a job has at most 32 kinds of tasks.
-local function rounded(bytes)
-  return 1 << math.ceil(math.log(bytes, 2))
+  local used = math.max(task.class.resources.memory, attempt.max_memory, 1 << 20)
+  return 1 << math.ceil(math.log(used, 2))
 end
 
 return kubeque.policy {
@@ -40,7 +37,7 @@ return kubeque.policy {
       return { "fail", note = ("given up: it ran out of %s of memory, and the cap is %s"):format(
         units.format_bytes(from), options.cap) }
     end
-    local to = math.min(rounded(from * options.factor), cap)
+    local to = math.min(math.ceil(from * options.factor), cap)
     return { "retry", with = { memory = to }, note = ("again with %s of memory instead of %s"):format(
       units.format_bytes(to), units.format_bytes(from)) }
   end,

@@ -329,6 +329,42 @@ static int queue_attempt_(lua_State *L)
 	return 1;
 }
 
+struct asked {
+	int64_t k;
+	const char *text;
+};
+
+static void push_asked(lua_State *L, const void *p)
+{
+	const struct asked *a = p;
+
+	lua_createtable(L, 0, 2);
+	script_set_i64(L, "k", a->k);
+	script_set_str(L, "text", a->text);
+}
+
+static int add_asked(void *ctx, int64_t k, const char *text)
+{
+	const struct asked a = { k, text };
+
+	return script_list_add(ctx, push_asked, &a);
+}
+
+/* queue.asked(born, n) -> {{k =, text =}}: what the job's policy was asked about each attempt and
+ * answered (JSON, see work/asked.h); none for a job without a policy of its own */
+static int queue_asked_(lua_State *L)
+{
+	struct err err = ERR_INIT;
+	int64_t born = check_born(L, 1), n = check_n(L, 2);
+	struct queue *q = session_queue(L, &err);
+	struct script_list list;
+
+	if (!q)
+		return script_fail(L, &err);
+	script_list_begin(&list, L);
+	return give_list(&list, queue_asked(q, born, n, add_asked, &list, &err), &err);
+}
+
 /* queue.nodes([cluster]) -> nodes */
 static int queue_nodes_(lua_State *L)
 {
@@ -436,6 +472,7 @@ static int queue_uuid_(lua_State *L)
 
 static const luaL_Reg queue_functions[] = {
 	{ "attempt", queue_attempt_ },
+	{ "asked", queue_asked_ },
 	{ "attempts", queue_attempts_ },
 	{ "change", queue_change_ },
 	{ "counts", queue_counts_ },

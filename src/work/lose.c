@@ -47,7 +47,7 @@ static void lost_attempt(const struct task *t, struct attempt *a)
 
 /* What the policy says of a task that was running on the node. */
 static void ask_lost(struct reaper *r, struct queue *q, struct jobctx *c, const struct task *t,
-		     const struct node *n, struct policy_verdict *out)
+		     const struct node *n, struct policy_verdict *out, struct buf *asked)
 {
 	struct buf class = BUF_INIT;
 	char *params = params_of(c, t->n);
@@ -60,7 +60,7 @@ static void ask_lost(struct reaper *r, struct queue *q, struct jobctx *c, const 
 	lost_attempt(t, &a);
 	jobctx_class_json(c, t->class, &class);
 	v.class = class.p;
-	settle_ask(q, r->opt.policy, &v, n, out);
+	settle_ask(q, r->opt.policy, &v, n, out, asked);
 	buf_release(&class);
 	free(params);
 }
@@ -82,7 +82,7 @@ int lose_may(struct reaper *r, struct queue *q, const struct node *n, struct err
 		if (t->state != TASK_CLAIMED ||
 		    jobctx_get(r->jobs, q, t->job, t->class, &c, &why) <= 0)
 			continue;
-		ask_lost(r, q, c, t, n, &verdict);
+		ask_lost(r, q, c, t, n, &verdict, NULL);
 		wait = verdict.action == POLICY_WAIT;
 		free(verdict.class);
 	}
@@ -100,19 +100,22 @@ static int lose_claimed(struct reaper *r, struct queue *q, const struct task *t,
 	struct verdict_row v = { .job = t->job, .n = t->n, .v = t->v, .event = TASK_EV_LOSE,
 				 .label = "failed(lost)", .reason = "lost" };
 	struct policy_verdict verdict = { .action = POLICY_RETRY };
+	struct buf asked = BUF_INIT;
 	struct err why = ERR_INIT;
 	struct jobctx *c = NULL;
 	int ret;
 
 	if (jobctx_get(r->jobs, q, t->job, t->class, &c, &why) > 0)
-		ask_lost(r, q, c, t, n, &verdict);
+		ask_lost(r, q, c, t, n, &verdict, &asked);
 	if (verdict.action == POLICY_FAIL || verdict.action == POLICY_COMPLETE)
 		v.event = TASK_EV_LOSE_FAIL;
 	v.note = verdict.note;
 	v.class = verdict.class;
+	v.asked = asked.n ? asked.p : NULL;
 	v.due = verdict.after_ms ? clock_wall_ms() + verdict.after_ms : 0;
 	ret = queue_verdict(q, &v, 1, id_u64(), err);
 	free(verdict.class);
+	buf_release(&asked);
 	return ret < 0 ? -1 : v.answer == ANSWER_ACCEPTED;
 }
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "model/publication.h"
+#include "work/asked.h"
 
 static void note_broken(struct queue *q, const struct policy_view *v, const struct err *why)
 {
@@ -23,10 +24,10 @@ static void note_broken(struct queue *q, const struct policy_view *v, const stru
 }
 
 void settle_ask(struct queue *q, struct policy *p, const struct policy_view *v,
-		const struct node *lost, struct policy_verdict *verdict)
+		const struct node *lost, struct policy_verdict *verdict, struct buf *asked)
 {
 	struct err err = ERR_INIT;
-	int ret = -1;
+	int ret = 0;
 
 	*verdict = (struct policy_verdict){ .action = POLICY_FAIL };
 	/* asked twice already: somebody died of asking, or with it */
@@ -42,6 +43,8 @@ void settle_ask(struct queue *q, struct policy *p, const struct policy_view *v,
 		}
 	}
 	policy_clamp(v, verdict);
+	if (asked && *v->job->policy)
+		asked_add_json(asked, v, lost, verdict, ret < 0 ? err.text : NULL);
 }
 
 static void fill(const struct settle_row *r, struct policy_verdict *v, struct verdict_row *out,
@@ -90,6 +93,7 @@ int settle(struct queue *q, struct policy *p, struct settle_row *rows, size_t n,
 {
 	struct verdict_row *out = xcalloc(n, sizeof(*out));
 	struct policy_verdict *v = xcalloc(n, sizeof(*v));
+	struct buf *asked = xcalloc(n, sizeof(*asked));
 	struct buf class = BUF_INIT;
 	int64_t now = clock_wall_ms();
 	int ret;
@@ -105,8 +109,9 @@ int settle(struct queue *q, struct policy *p, struct settle_row *rows, size_t n,
 		buf_clear(&class);
 		jobctx_class_json(r->ctx, r->task.class, &class);
 		view.class = class.p;
-		settle_ask(q, p, &view, NULL, &v[i]);
+		settle_ask(q, p, &view, NULL, &v[i], &asked[i]);
 		fill(r, &v[i], &out[i], now);
+		out[i].asked = asked[i].n ? asked[i].p : NULL;
 	}
 	ret = queue_verdict(q, out, n, id_u64(), err);
 	for (size_t i = 0; ret >= 0 && i < n; i++) {
@@ -125,9 +130,12 @@ int settle(struct queue *q, struct policy *p, struct settle_row *rows, size_t n,
 				log_debug("task %lld: %s", (long long)rows[i].task.n, why.text);
 		}
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		free(v[i].class);
+		buf_release(&asked[i]);
+	}
 	buf_release(&class);
+	free(asked);
 	free(v);
 	free(out);
 	return ret < 0 ? -1 : 0;

@@ -30,9 +30,10 @@ struct settle_row {
 int settle(struct queue *q, struct policy *p, struct settle_row *rows, size_t n, struct err *err);
 
 /* The answer of the policy (or the stock one, if it broke: then the history says so) for one
- * attempt. verdict->class is owned by the caller. */
+ * attempt. verdict->class is owned by the caller. When the job has a policy of its own, the record
+ * of the question (work/asked.h) is appended to `asked`, unless that is NULL. */
 void settle_ask(struct queue *q, struct policy *p, const struct policy_view *v,
-		const struct node *lost, struct policy_verdict *verdict);
+		const struct node *lost, struct policy_verdict *verdict, struct buf *asked);
 
 /*
  * What the queue says now of attempt k of task n, done to its stage: published when it counts,

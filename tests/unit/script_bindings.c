@@ -75,6 +75,7 @@ static const char *const snippets[] = {
 	"assert(kubeque.queue.counts(JOB.born).pending == 3)",
 	"local t = kubeque.queue.tasks(JOB.born, {ranges = '2-3', states = {'pending'}}) assert(#t == 2)",
 	"assert(kubeque.queue.task(JOB.born, 2).n == 2 and not kubeque.queue.task(JOB.born, 9))",
+	"assert(#kubeque.queue.asked(JOB.born, 1) == 0)",
 	"assert(#kubeque.queue.attempts(JOB.born, 1) == 0 and not kubeque.queue.attempt(JOB.born, 1))",
 	"assert(#kubeque.queue.nodes('local') == 0 and #kubeque.queue.held('x') == 0)",
 	"assert(kubeque.queue.events(JOB.born, 0))",
