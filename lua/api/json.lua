@@ -2,7 +2,7 @@ return {
   name = "json",
   global = "kubeque.json",
   summary = "JSON, with 64-bit integers",
-  where = "host",
+  where = "both",
   functions = {
     { "encode", args = { { "value", "any" }, { "options", "json_options", optional = true } },
       returns = { { "string" } },

@@ -37,6 +37,8 @@ return {
     { "process", help = "A program and how it is run.", fields = {
       { "...", "string", "the program and its arguments, as a list" },
       { "stdin", "string", "what it reads", optional = true },
+      { "stderr", '"inherit"', "its stderr is ours; else it is returned", optional = true },
+      { "timeout", "number", "seconds; then it is ended, with the code `timeout`", optional = true },
       { "env", "table<string, string>", "its whole environment", optional = true,
         default = "ours" },
       { "cwd", "string", "its directory", optional = true, default = "ours" },

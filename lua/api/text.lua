@@ -5,7 +5,7 @@ return {
   where = "host",
   functions = {
     { "glob", args = { { "pattern", "string" }, { "text", "string" } },
-      returns = { { "boolean" } },
+      returns = { { "boolean" } }, where = "both",
       help = "Does the pattern match the whole text? `*` and `?` stop at `/`, `**` does not." },
     { "is_pattern", args = { { "text", "string" } }, returns = { { "boolean" } },
       help = "Does it hold any of the characters of a pattern?" },

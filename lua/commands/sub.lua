@@ -68,7 +68,7 @@ local function wait(ctx, opt, job, nodes)
   local code, why = require("kubeque.progress").wait(ctx, { job }, { show = opt.show,
     timeout = opt.wait_timeout, start_nodes = nodes })
   if why == "over" and opt.fetch then
-    local ok, failure = pcall(require("builtin.commands.fetch").fetch, ctx, job, nil, { dest = opt.fetch })
+    local ok, failure = pcall(require("kubeque.download").job, ctx, job, nil, { dest = opt.fetch })
     if not ok then
       -- the job was accepted long ago: what is in the way now is no mistake of this command line
       if type(failure) == "table" and failure.code == "usage" then
