@@ -26,7 +26,7 @@ local function run(opt, args)
   elseif opt.json then
     kubeque.out(declarations(cli, require "kubeque.options"))
   elseif not args[1] then
-    kubeque.out(help.overview(cli.groups, cli.load, width()))
+    kubeque.out(help.overview(cli.groups, cli.load, width(), cli.own()))
   else
     local command, why, code = cli.find(args[1])
     if not command then

@@ -19,10 +19,11 @@ M.groups = {
   { title = "Results and data", "fetch", "listparams", "dumpjob", "shell", "clean" },
   { title = "Nodes", "addnodes", "consume" },
   { title = "About kubeque", "config", "validate", "version", "help" },
+  { title = "Scripts of your own", "scripts", "new", "trust", "completion" },
 }
 
 -- Commands that kubeque gives itself.
-M.hidden = { "provide" }
+M.hidden = { "complete", "provide" }
 
 -- Names people bring from elsewhere.
 local aliases = {
@@ -111,6 +112,19 @@ local function run(command, opt, args)
   return code or 0
 end
 
+---Loads a command that kubeque.scripts found outside of the built-in set; nil and why it cannot be
+---used.
+function M.check_own(found)
+  local command, why = require("kubeque.command").load(found)
+  if not command then
+    return nil, why
+  elseif is_stock(found.name) and not command.replaces then
+    return nil, ("%s: %s is a command of kubeque: a script that is to stand for it says "
+      .. "replaces = true"):format(require("kubeque.scripts").locate(found, "name"), found.name)
+  end
+  return command
+end
+
 ---The user's own command of this name: command | nil (there is none) | false, why (there is one,
 ---but it cannot be used).
 local function own_command(name)
@@ -128,14 +142,27 @@ local function own_command(name)
     kubeque.log.warn(why)
   end
   local command
-  command, why = require("kubeque.command").load(found)
+  command, why = M.check_own(found)
   if not command then
     return false, why
-  elseif is_stock(name) and not command.replaces then
-    return false, ("%s: %s is a command of kubeque: a script that is to stand for it says "
-      .. "replaces = true"):format(scripts.locate(found, "name"), name)
   end
   return command
+end
+
+---The user's own commands, for help: { {name=, place=, summary=, options= | fault=}, ... }.
+function M.own()
+  local scripts, out = require "kubeque.scripts", {}
+  for _, found in ipairs(scripts.list { kind = "commands" }) do
+    if found.place ~= "builtin" then
+      local command, why = nil, found.blocked
+      if not why then
+        command, why = M.check_own(found)
+      end
+      out[#out + 1] = { name = found.name, place = found.place, command = command, fault = why,
+        replaces = is_stock(found.name) or nil }
+    end
+  end
+  return out
 end
 
 local function unknown_command(name)
@@ -178,7 +205,7 @@ function M.main(argv)
   elseif first.help then
     return run(M.load("help"), first, { argv[at] })
   elseif not argv[at] then
-    io.stderr:write(require("kubeque.help").overview(M.groups, M.load))
+    io.stderr:write(require("kubeque.help").overview(M.groups, M.load, nil, M.own()))
     return 2
   end
   local command, alias, code = M.find(argv[at])

@@ -75,21 +75,45 @@ function M.command(command, width)
   return table.concat(out, "\n") .. "\n"
 end
 
----`kubeque help`: all commands, a line each. `load(name)` gives a command.
-function M.overview(groups, load, width)
+---A line (or more) of the overview.
+local function overview_entry(out, name, text, width)
+  local left = "  " .. name
+  for _, line in ipairs(M.wrap(text, width - 15)) do
+    if #left > 14 then
+      out[#out + 1] = left
+      left = ""
+    end
+    out[#out + 1] = left .. (" "):rep(15 - #left) .. line
+    left = ""
+  end
+end
+
+local whose = { project = "of this project", user = "yours", site = "of this site" }
+
+---What help says of a command of the user's (kubeque.cli.own()).
+local function own_text(own)
+  if own.fault then
+    return "cannot be used: " .. own.fault
+  end
+  return ("%s (%s%s)"):format(own.command.summary, whose[own.place],
+    own.replaces and ", instead of kubeque's" or "")
+end
+
+---`kubeque help`: all commands, a line each. `load(name)` gives a command; `own`: kubeque.cli.own().
+function M.overview(groups, load, width, own)
   width = math.min(math.max(width or 80, 40), 100)
   local out = { "usage: kubeque COMMAND [options] [arguments]", "",
     "Runs batches of commands, on this machine or on many." }
   for _, group in ipairs(groups) do
     out[#out + 1] = "\n" .. group.title .. ":"
     for _, name in ipairs(group) do
-      local command = load(name)
-      local lines = M.wrap(command.summary, width - 15)
-      local left = "  " .. name
-      for _, line in ipairs(lines) do
-        out[#out + 1] = left .. (" "):rep(15 - #left) .. line
-        left = ""
-      end
+      overview_entry(out, name, load(name).summary, width)
+    end
+  end
+  if own and #own > 0 then
+    out[#out + 1] = "\nNot built in:"
+    for _, command in ipairs(own) do
+      overview_entry(out, command.name, own_text(command), width)
     end
   end
   out[#out + 1] = "\nOne command: kubeque help COMMAND. A first job: kubeque sub echo hello"

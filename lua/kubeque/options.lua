@@ -84,6 +84,10 @@ local function index_of(command)
   return index
 end
 
+---By name: {long = {name = option}, short = {letter = option}, list = {option, ...}}; an option is
+---{name, key, shorts, aliases, decl, group = "own"|"common"}.
+M.index = index_of
+
 ---The closest of some names: one that begins with `word`, else the fewest edits (at most a third).
 function M.nearest(word, names)
   local best, cost

@@ -23,6 +23,12 @@ local fs = kubeque.fs
 
 M.kinds = { "commands", "policies", "providers", "recipes" }
 
+-- What one of a kind is called, and the other way round.
+M.singular = { commands = "command", policies = "policy", providers = "provider",
+  recipes = "recipe" }
+M.plural = { command = "commands", policy = "policies", provider = "providers",
+  recipe = "recipes" }
+
 -- The script that runs: what `require` searches first.
 M.current = nil
 
@@ -51,7 +57,7 @@ local function disk_place(name, config)
   end
   local why = places.foreign(stat)
   return { name = name, dir = dir, state = why and "refused" or "trusted",
-    why = why and ("scripts in %s are not used: %s"):format(dir, why) }
+    why = why and ("%s: %s"):format(dir, why) }
 end
 
 ---The places on disk that are there, the strongest first.
@@ -180,9 +186,6 @@ function M.names(kind, own)
   return names
 end
 
-local singular = { commands = "command", policies = "policy", providers = "provider",
-  recipes = "recipe" }
-
 ---Finds a script. A name with a slash or that ends in .lua is a file. nil, why, code: "not_found"
 ---when there is none; "script" when there is one that must not be used (why names the directory and
 ---what to do). `o.own`: not the built-in one. With a script, a second value says why a stronger one
@@ -191,7 +194,7 @@ function M.find(kind, name, o)
   if name:find "/" or name:find "%.lua$" then
     return from_file(kind, name)
   elseif not M.valid_name(name) then
-    return nil, ('"%s" is no name of a %s'):format(name, singular[kind]), "usage"
+    return nil, ('"%s" is no name of a %s'):format(name, M.singular[kind]), "usage"
   end
   local found, blocked
   local function add(hit)
@@ -203,7 +206,10 @@ function M.find(kind, name, o)
   end
   for _, place in ipairs(M.places()) do
     local hit, why = on_disk(place, kind, name)
-    blocked = blocked or (not found and why) or nil
+    if why and not found and not blocked then
+      blocked = ("%s %s of %s is not used: %s"):format(M.singular[kind], name,
+        place.name == "user" and "yours" or "this " .. place.name, why)
+    end
     add(hit)
   end
   if not (o and o.own) then
@@ -215,7 +221,7 @@ function M.find(kind, name, o)
     return nil, blocked, "script"
   end
   local near = require("kubeque.options").nearest(name, M.names(kind))
-  return nil, ('there is no %s "%s"%s'):format(singular[kind], name,
+  return nil, ('there is no %s "%s"%s'):format(M.singular[kind], name,
     near and (" (did you mean %s?)"):format(near) or " (see: kubeque scripts)"), "not_found"
 end
 

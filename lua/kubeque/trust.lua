@@ -200,16 +200,15 @@ function M.state(dir)
     return "refused", nil, why
   end
   if not list[dir] then
-    return "untrusted", nil, ("scripts in %s are not trusted: look at them, then kubeque trust")
-      :format(dir)
+    return "untrusted", nil, dir .. " is not trusted (look at its scripts, then: kubeque trust)"
   end
   local snapshot
   snapshot, why = M.snapshot(dir)
   if not snapshot then
     return "refused", nil, why
   elseif snapshot.sha256 ~= list[dir] then
-    return "changed", nil, ("scripts in %s changed since they were trusted: look at them, then "
-      .. "kubeque trust"):format(dir)
+    return "changed", nil, dir .. " has changed since it was trusted (look at its scripts, then: "
+      .. "kubeque trust)"
   end
   return "trusted", snapshot
 end
