@@ -155,6 +155,9 @@ return {
     { "timeout", value = "DUR", type = "duration", help = "time limit of a task" },
     { "retries", value = "N", type = "int", min = 0, max = 10,
       help = "further attempts after the first" },
+    { "policy", value = "SPEC", many = true,
+      help = "NAME or FILE.lua, :key=value,... behind it: who decides about retries, nodes, "
+        .. "events (kubeque policy list); none: kubeque itself" },
     { "priority", value = "P", type = "int", min = -1000000, max = 1000000,
       help = "higher first (default 0)" },
     { "max-running", value = "N", type = "int", min = 1, max = 2147483647,

@@ -114,6 +114,19 @@ function parse.resources(text)
   return kubeque.units.resources(text)
 end
 
+function parse.policies(text, _, base)
+  local policy = require "kubeque.policy"
+  local list = policy.split(text)
+  for i, spec in ipairs(list) do
+    local parsed, why = policy.parse(spec)
+    if not parsed then
+      return nil, why
+    end
+    list[i] = policy.rooted(spec, base)
+  end
+  return list
+end
+
 function parse.choice(text, key)
   for _, choice in ipairs(key.choices) do
     if text == choice then
@@ -372,6 +385,8 @@ function M.show(key, value)
     return ""
   elseif key.type == "list" then
     return table.concat(value, ",")
+  elseif key.type == "policies" then
+    return table.concat(value, " ")
   elseif key.type == "memory" then
     return value == 0 and "0" or kubeque.units.format_memory(value)
   elseif key.type == "duration" then

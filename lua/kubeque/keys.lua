@@ -3,7 +3,8 @@
 --
 --   [1]      name; alias: other spellings
 --   type     "string", "url" (gs://... or a directory), "path", "cpu", "memory" (bytes),
---            "duration" (seconds), "list" (separated by commas), "resources", "choice"
+--            "duration" (seconds), "list" (separated by commas), "resources", "choice",
+--            "policies" (SPECs separated by blanks)
 --   default  value; `shown` is how documentation writes a default that depends on the machine
 --   where    belongs to the group of keys that say where work is done and kept, which are taken
 --            together from one source
@@ -55,6 +56,9 @@ return {
     help = "time between SIGTERM and SIGKILL: kill, timeouts, nodes told to leave" },
   { "work_dir", type = "path", shown = "`$KUBEQUE_HOME/work`",
     help = "where tasks run; best on the file system of the results" },
+  { "policy", type = "policies", shown = "none: what kubeque does by itself",
+    help = "policies of jobs unless --policy says others, separated by blanks: NAME or FILE.lua, "
+      .. "with options behind a colon (memory:cap=16G)" },
   { "durability", type = "choice", choices = { "process", "power" }, default = "process",
     help = "power: files are flushed to the disk before a task counts as ended" },
   { "home", type = "path", env = "KUBEQUE_HOME",

@@ -50,9 +50,9 @@ local function option_fault(name, value)
   end
 end
 
----What is wrong with a policy's table, in one sentence; nil when it is one.
+---What is wrong with a policy's table, in one sentence, and the word that is; nil when it is one.
 ---@param policy any
----@return string|nil
+---@return string|nil, string|nil
 function M.fault(policy)
   if type(policy) ~= "table" then
     return ("a policy file returns a table of hooks, not a %s"):format(type(policy))
@@ -62,18 +62,29 @@ function M.fault(policy)
     if not want then
       local near = type(key) == "string" and options.nearest(key, key_names())
       return ("no hook is called '%s'%s"):format(tostring(key),
-        near and (" (did you mean '%s'?)"):format(near) or "")
+        near and (" (did you mean '%s'?)"):format(near) or ""), key
     elseif type(value) ~= want then
       return want == "function" and ("'%s' is no function"):format(key)
-        or ("'%s' is a %s, not a %s"):format(key, want, type(value))
+        or ("'%s' is a %s, not a %s"):format(key, want, type(value)), key
     end
   end
   for name, value in pairs(policy.options or {}) do
     local why = option_fault(name, value)
     if why then
-      return why
+      return why, name
     end
   end
+end
+
+---kubeque.policy{...}: the table, checked. Raises with the line of what is wrong.
+---@param policy table
+---@return table
+function M.public(policy)
+  local why, word = M.fault(policy)
+  if why then
+    require("kubeque.declare").fail(type(word) == "string" and word or nil, why, 2)
+  end
+  return policy
 end
 
 -- ---- SPEC ----
@@ -275,13 +286,5 @@ function M.options(name, given, defaults)
   end
   return out
 end
-
-setmetatable(M, { __call = function(_, policy)
-  local why = M.fault(policy)
-  if why then
-    error(why, 2)
-  end
-  return policy
-end })
 
 return M

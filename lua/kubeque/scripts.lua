@@ -372,6 +372,28 @@ function M.search(name)
   return ("\n\tno script '%s' in any place"):format(name)
 end
 
+---What `require` of this name in `script` (from find()) would load, as text: text and path, nil for
+---a built-in; or nil.
+function M.source(name, script)
+  local stock = name:match "^builtin%.(.+)$" or name:match "^kubeque%..+$"
+  local rel, before = name:gsub("%.", "/"), M.current
+  if not stock then
+    M.current = script
+    local text, path = beside(rel .. ".lua")
+    M.current = before
+    if text then
+      return text, path
+    end
+    for _, place in ipairs(M.places()) do
+      text = read(place, rel .. ".lua")
+      if text then
+        return text, place.dir .. "/" .. rel .. ".lua"
+      end
+    end
+  end
+  return (kubeque.embedded.text((stock or name):gsub("%.", "/")))
+end
+
 ---What `require` says when there is nothing of this name.
 function M.missing(name)
   local rel, looked, names = name:gsub("%.", "/") .. ".lua", {}, {}

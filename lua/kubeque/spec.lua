@@ -234,6 +234,9 @@ function M.build(opt, words, ctx)
   read_limits(opt, spec)
   read_settings(opt, spec, kind, ctx.config)
   spec.info = info_of(opt, ctx.config, words)
+  if opt.policy or ctx.config.policy then
+    spec.bundle = require("kubeque.bundle").choose(opt.policy, ctx.config)
+  end
   return spec
 end
 

@@ -1,8 +1,8 @@
 /*
  * kubeque.submit(spec): a job from a specification that a command line was turned into.
  *
- *   id, mode ("new" | "clean" | "rerun" | "rerun-any"), dry_run, content, cluster, policy, priority,
- *   max_running, info (JSON object), capacity (JSON object)
+ *   id, mode ("new" | "clean" | "rerun" | "rerun-any"), dry_run, content, cluster, priority,
+ *   policy (digest of a bundle in the CAS) or bundle (its text), max_running, info (JSON object), capacity (JSON object)
  *   rows ("one" | "params" | "seq" | "each" | "jobfile"), path, format, seq, each, only
  *   words, push, push_exclude, cd, clean_env,
  *   env (list of "NAME=value", or "=NAME=value" when the value is no template)
@@ -23,6 +23,7 @@
 #include "script/convert.h"
 #include "script/libs.h"
 #include "script/session.h"
+#include "sys/hash.h"
 #include "sys/machine.h"
 #include "sys/signals.h"
 #include "work/secret.h"
@@ -39,6 +40,7 @@ struct submit_call {
 	struct buf secret;
 	struct user user;
 	struct cas *cas;
+	char bundle[SHA256_HEX_SIZE]; /* digest of spec.bundle */
 	int event;       /* stack index of the function, 0: none */
 	bool broken;     /* it raised */
 	struct err err;
@@ -247,6 +249,7 @@ static void read_spec(lua_State *L, struct submit_call *c)
 		{ "content", .flag = &s->content },
 		{ "cluster", .str = &s->cluster },
 		{ "policy", .str = &s->policy },
+		{ "bundle", .str = &s->bundle },
 		{ "priority", .i64 = &s->priority, .lo = -1000000, .hi = 1000000 },
 		{ "max_running", .i64 = &s->max_running, .hi = INT32_MAX },
 		{ "info", .str = &s->info },
@@ -286,6 +289,10 @@ static void read_spec(lua_State *L, struct submit_call *c)
 	read_lists(L, c, &t);
 	read_rows(L, c, &w);
 	read_common(L, c, &w);
+	if (s->bundle) {
+		hash_mem(s->bundle, strlen(s->bundle), c->bundle);
+		s->policy = c->bundle;
+	}
 	luaL_checkstack(L, 20, NULL);
 }
 

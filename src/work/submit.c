@@ -179,11 +179,32 @@ static int bind_job(struct submission *s, const char *root, struct err *err)
 		       "(kubeque clean): submit it again");
 }
 
+/* The policies of the job, put or found anew just before it is bound: no collector sees them old. */
+static int store_policy(struct submission *s, struct err *err)
+{
+	const struct submit_spec *spec = s->spec;
+	char hex[SHA256_HEX_SIZE];
+	int found;
+
+	if (!spec->policy || !*spec->policy)
+		return 0;
+	if (spec->bundle) {
+		if (cas_put_bytes(s->to->cas, spec->bundle, strlen(spec->bundle), hex, err) < 0)
+			return -1;
+		return strcmp(hex, spec->policy) == 0 ? 0 :
+		       err_set(err, ERR_USAGE, "the policies are not what their digest says");
+	}
+	found = cas_has(s->to->cas, spec->policy, -1, err);
+	if (found == 0)
+		err_set(err, ERR_USAGE, "there are no policies %s in the CAS", spec->policy);
+	return found > 0 ? 0 : -1;
+}
+
 static int store_root_and_bind(struct submission *s, struct chunker *c, struct err *err)
 {
 	char root[SHA256_HEX_SIZE];
 
-	if (store_root(c, s->list, root, err) < 0 ||
+	if (store_policy(s, err) < 0 || store_root(c, s->list, root, err) < 0 ||
 	    store_renew(c, s->since_ms, s->list, root, err) < 0)
 		return -1;
 	/* who is told "submitted" finds all of it after a power cut */

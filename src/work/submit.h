@@ -56,7 +56,8 @@ struct submit_spec {
 	bool content;         /* with dry_run: also submit_result.content, and hashes of inputs
 			       * are remembered */
 	const char *user, *cluster;
-	const char *policy;   /* sha256 of the policy bundle, "" the stock one */
+	const char *policy;   /* sha256 of the policy bundle, NULL or "" the stock one */
+	const char *bundle;   /* the bundle itself (JSON), stored with the job; NULL: it is there */
 	const char *prefix;   /* where results go: <prefix>/<id> */
 	const char *info;     /* members of job.info as a JSON object; "results" is added here */
 	const char *secret;   /* see work/secret.h; NULL: none */

@@ -3,12 +3,13 @@
 package.path = arg[0]:match("^(.*)/") .. "/?.lua"
 local t = require "tap"
 local policy = require "kubeque.policy"
+local declare = policy.public
 
 -- ---- declaring ----
 
 local good = { name = "x", summary = "y", options = { k = 1, s = "", b = false, l = { 1 } }, same = true,
   on_submit = print, on_task_failed = print, on_task_lost = print, scale = print, on_event = print }
-t.is(policy(good), good, "a declared policy is the table itself")
+t.is(declare(good), good, "a declared policy is the table itself")
 for _, case in ipairs {
   { 7, "returns a table of hooks, not a number" },
   { { on_task_fialed = print }, "no hook is called 'on_task_fialed' %(did you mean 'on_task_failed'%?%)" },
@@ -20,11 +21,11 @@ for _, case in ipairs {
   { { options = { f = print } }, "option f: a text, a number, true, false or a list expected, got a function" },
   { { options = { l = { {} } } }, "option l: a list holds texts or numbers" },
 } do
-  local ok, why = pcall(policy, case[1])
+  local ok, why = pcall(declare, case[1])
   t.ok(not ok, "refused")
   t.like(why, case[2], "with the sentence: " .. case[2])
 end
-local _, why = pcall(function() policy { scal = print } end)
+local _, why = pcall(function() declare { scal = print } end)
 t.like(why, "test_policy.lua:%d+: no hook", "an error names the line that declares")
 
 -- ---- SPEC ----

@@ -3,6 +3,8 @@
 
 #include <sys/stat.h>
 
+#include "sys/hash.h"
+
 static void one_task(void)
 {
 	struct job j;
@@ -38,6 +40,43 @@ static void one_task(void)
 	read_root(result.born);
 	t = task(1);
 	ok(t.shell && str_eq(t.command, "echo a; echo b"), "goes to the shell as it is");
+}
+
+/* The bundle of the job's policies goes where job.policy says, before anybody sees the job. */
+static void policies(void)
+{
+	static const char text[] = "{\"schema\":1}";
+	struct buf b = BUF_INIT;
+	char hex[SHA256_HEX_SIZE];
+	struct job j;
+
+	hash_mem(text, strlen(text), hex);
+	begin();
+	command("true", NULL, NULL);
+	spec.policy = hex;
+	refused("there are no policies", "a digest of nothing");
+	is_int(cas_has(cas, hex, -1, &err), 0, "the bundle is not there yet");
+	begin();
+	command("true", NULL, NULL);
+	spec.id = "with-policies";
+	spec.policy = hex;
+	spec.bundle = text;
+	is_int(submit(), 0, "a job with policies is submitted");
+	is_int(queue_job_by_id(queue, "with-policies", &j, &err), 1, "it is there");
+	is_str(j.policy, hex, "and names them by their digest");
+	job_release(&j);
+	is_int(cas_get(cas, hex, sizeof(text), &b, &err), 1, "under which they are");
+	is_str(b.p, text, "as given");
+	buf_release(&b);
+	begin();
+	command("true", NULL, NULL);
+	spec.policy = hex;
+	is_int(submit(), 0, "a digest of what is there will do");
+	begin();
+	command("true", NULL, NULL);
+	spec.policy = hex;
+	spec.bundle = "{}";
+	refused("not what their digest says", "another text");
 }
 
 static void rows(void)
@@ -318,6 +357,7 @@ static void content_of_others(void)
 static void tests(void)
 {
 	one_task();
+	policies();
 	rows();
 	many_rows();
 	inputs_of_tasks();
