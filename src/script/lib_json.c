@@ -13,10 +13,12 @@
 #include "script/convert.h"
 #include "script/json.h"
 #include "script/libs.h"
+#include "script/sandbox_view.h"
+#include "script/state.h"
 
 #define ARRAY_META "kubeque.json.array"
 #define BUF_META "kubeque.buf"
-enum { DEPTH_MAX = 200 };
+enum { DEPTH_MAX = 200, SANDBOX_JSON = 1 << 20 };
 
 /* ---- decoding --------------------------------------------------------------------------- */
 
@@ -108,6 +110,8 @@ static int json_decode_(lua_State *L)
 	size_t n;
 	const char *text = luaL_checklstring(L, 1, &n);
 
+	if (script_of(L)->sandbox && n > SANDBOX_JSON)
+		return luaL_error(L, "JSON: more than %d KiB", SANDBOX_JSON / 1024);
 	if (script_push_json(L, text, n, &err) < 0)
 		return script_fail(L, &err);
 	return 1;
@@ -119,6 +123,7 @@ struct encoder {
 	lua_State *L;
 	struct buf *out;
 	int indent;
+	size_t limit; /* length of out that is too much */
 };
 
 static void encode(struct encoder *e, int idx, int depth);
@@ -251,6 +256,7 @@ static void encode_object(struct encoder *e, int idx, int depth)
 
 static void encode(struct encoder *e, int idx, int depth)
 {
+	int top = lua_gettop(e->L);
 	size_t n;
 	const char *s;
 
@@ -258,6 +264,8 @@ static void encode(struct encoder *e, int idx, int depth)
 	if (depth > DEPTH_MAX)
 		luaL_error(e->L, "JSON: nested deeper than %d (or a table within itself)",
 			   DEPTH_MAX);
+	if (e->out->n > e->limit)
+		luaL_error(e->L, "JSON: more than %d KiB", (int)(e->limit / 1024));
 	switch (lua_type(e->L, idx)) {
 	case LUA_TNIL:
 		buf_adds(e->out, "null");
@@ -273,10 +281,13 @@ static void encode(struct encoder *e, int idx, int depth)
 		buf_add_json(e->out, s, n);
 		return;
 	case LUA_TTABLE:
+		if (sandbox_view_data(e->L, idx))
+			idx = lua_gettop(e->L);
 		if (is_array(e->L, idx))
 			encode_array(e, idx, depth);
 		else
 			encode_object(e, idx, depth);
+		lua_settop(e->L, top);
 		return;
 	default:
 		if (!lua_islightuserdata(e->L, idx) || lua_touserdata(e->L, idx))
@@ -301,12 +312,29 @@ struct buf *script_new_buf(lua_State *L)
 	return b;
 }
 
+void script_add_json(lua_State *L, int idx, struct buf *out, size_t limit)
+{
+	struct encoder e = { .L = L, .out = out, .limit = out->n + limit };
+	int top = lua_gettop(L);
+
+	encode(&e, idx, 0);
+	if (out->n > e.limit)
+		luaL_error(L, "JSON: more than %d KiB", (int)(limit / 1024));
+	lua_settop(L, top);
+}
+
+/* In a sandbox a text of 64 MB could become many times that outside of its memory. */
+static size_t limit_of(lua_State *L)
+{
+	return script_of(L)->sandbox ? SANDBOX_JSON : SIZE_MAX;
+}
+
 /* json.encode(value[, {indent = n}]) -> text */
 static int json_encode_(lua_State *L)
 {
 	int64_t indent = 0;
 	const struct opt opts[] = { { "indent", .i64 = &indent, .lo = 0, .hi = 8 } };
-	struct encoder e = { .L = L };
+	struct encoder e = { .L = L, .limit = limit_of(L) };
 
 	luaL_checkany(L, 1);
 	script_options(L, 2, opts, ARRAY_SIZE(opts));
@@ -342,6 +370,10 @@ void lib_json(lua_State *L)
 	static const luaL_Reg none[] = { { NULL, NULL } };
 
 	luaL_newmetatable(L, ARRAY_META);
+	if (script_of(L)->sandbox) { /* nobody keeps anything in it */
+		lua_pushboolean(L, 0);
+		lua_setfield(L, -2, "__metatable");
+	}
 	lua_pop(L, 1);
 	script_metatable(L, BUF_META, none, buf_close);
 	script_lib(L, "json", json_functions);

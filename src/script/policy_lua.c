@@ -1,34 +1,23 @@
 #include "script/policy_lua.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/base.h"
-#include "base/buf.h"
 #include "base/log.h"
-#include "model/class.h"
-#include "model/units.h"
-#include "script/call.h"
-#include "script/convert.h"
+#include "base/str.h"
 #include "script/embed.h"
 #include "script/json.h"
-#include "script/rows.h"
-#include "script/sandbox.h"
+#include "script/policy_impl.h"
+#include "script/sandbox_keep.h"
+#include "script/sandbox_lib.h"
+#include "work/submit_hook.h"
 
-enum {
-	BODY_MS = 500,  /* the file itself */
-	HOOK_MS = 100,
-	ERRORS_MAX = 3, /* in a row, then the policy is off */
-};
+enum { ERRORS_MAX = 3 }; /* in a row, then a policy is off */
 
-struct policy_lua {
-	struct policy base;
-	char *name;
-	char *text;
-	size_t n;
-	struct script *s; /* NULL: to be built before the next hook; its table is at index 1 */
-	int errors;       /* in a row */
+static const int64_t budget_ms[HOOKS] = {
+	[HOOK_SUBMIT] = 2000, [HOOK_FAILED] = 100, [HOOK_LOST] = 100, [HOOK_SCALE] = 100,
+	[HOOK_EVENT] = 50,
 };
 
 static struct policy_lua *policy_lua_of(struct policy *base)
@@ -36,355 +25,222 @@ static struct policy_lua *policy_lua_of(struct policy *base)
 	return container_of(base, struct policy_lua, base);
 }
 
-/* ---- the state -------------------------------------------------------------------------- */
+/* ---- calling ------------------------------------------------------------------------------ */
 
-/* Runs protected: the policy's table (1) holds known hooks only. */
-static int check_hooks(lua_State *L)
+/* [-0, +1] raises. */
+static void push_hook(lua_State *L, const struct hook_call *c, enum policy_hook h)
 {
-	static const char *const hooks[] = { "on_task_failed", "on_task_lost", "scale", NULL };
-
-	if (!lua_istable(L, 1))
-		return luaL_error(L, "a policy file returns a table of hooks, not a %s",
-				  luaL_typename(L, 1));
-	for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
-		const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-		const char *near;
-		bool known = false;
-
-		for (size_t i = 0; hooks[i]; i++)
-			known = known || strcmp(hooks[i], name) == 0;
-		near = known ? NULL : script_nearest(name, hooks);
-		if (!known && near)
-			return luaL_error(L, "no hook is called '%s' (did you mean '%s'?)", name,
-					  near);
-		if (!known)
-			return luaL_error(L, "no hook is called '%s'", name);
-		if (!lua_isfunction(L, -1))
-			return luaL_error(L, "'%s' is no function", name);
-	}
-	return 0;
+	luaL_checkstack(L, 20, NULL);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, c->part->hook[h]);
 }
 
-static int build(struct policy_lua *p, struct err *err)
+/* Arguments and then the options are on top of the hook. raises. */
+static void call_hook(lua_State *L, struct hook_call *c, int nargs, int nresults)
 {
-	struct script *s = sandbox_new(err);
-
-	if (!s)
-		return -1;
-	if (sandbox_load(s, p->name, p->text, p->n, err) < 0 ||
-	    sandbox_call(s, 0, 1, BODY_MS, err) < 0)
-		goto fail;
-	lua_settop(s->L, 1);
-	lua_pushcfunction(s->L, check_hooks);
-	lua_pushvalue(s->L, 1);
-	if (sandbox_call(s, 1, 0, HOOK_MS, err) < 0 || sandbox_seal(s, err) < 0)
-		goto fail;
-	p->s = s;
-	return 0;
-fail:
-	script_free(s);
-	return -1;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, c->part->options);
+	lua_call(L, nargs + 1, nresults);
+	c->returned = true;
 }
-
-static void tear_down(struct policy_lua *p)
-{
-	script_free(p->s);
-	p->s = NULL;
-}
-
-/* Calls body(hooks, ctx) in the state; whatever breaks costs the state. */
-static int run(struct policy_lua *p, lua_CFunction body, void *ctx, struct err *err)
-{
-	int ret = -1;
-
-	if (p->errors >= ERRORS_MAX)
-		return err_set(err, ERR_SCRIPT, "policy %s is off after %d errors in a row",
-			       p->name,
-			       p->errors);
-	if (p->s || build(p, err) == 0) {
-		lua_pushcfunction(p->s->L, body);
-		lua_pushvalue(p->s->L, 1);
-		lua_pushlightuserdata(p->s->L, ctx);
-		ret = sandbox_call(p->s, 2, 0, HOOK_MS, err);
-	}
-	if (ret == 0) {
-		p->errors = 0;
-		lua_settop(p->s->L, 1);
-		return 0;
-	}
-	tear_down(p);
-	err_prefix(err, "policy %s", p->name);
-	if (++p->errors >= ERRORS_MAX)
-		log_warn("%s; after %d errors in a row it is off, the built-in one decides",
-			 err->text,
-			 p->errors);
-	return -1;
-}
-
-/* ---- views ------------------------------------------------------------------------------ */
-
-struct hook_call {
-	const struct policy_view *view;
-	const struct node *node;            /* task_lost only */
-	const struct policy_scale *scale;   /* scale only */
-	struct policy_verdict *verdict;
-	int64_t target;
-	bool stock;                         /* the hook is absent or had no opinion */
-	struct class class;                 /* the class asked for by `with` */
-	bool other_class;
-};
-
-/* The functions below raise; they run inside run(). */
-
-static void push_attempt_view(lua_State *L, const struct policy_view *v)
-{
-	rows_push_attempt(L, v->attempt);
-	if (v->same)
-		script_set_i64(L, "same", v->same);
-	sandbox_read_only(L);
-}
-
-static void push_task_view(lua_State *L, const struct policy_view *v)
-{
-	rows_push_task(L, v->task);
-	script_set_str(L, "job", v->job->id);
-	script_set_i64(L, "retries", v->retries);
-	lua_pushnil(L);
-	lua_setfield(L, -2, "class");
-	script_set_json(L, "class", v->class);
-	script_set_json(L, "parameters", v->parameters && *v->parameters ? v->parameters : "{}");
-	sandbox_read_only(L);
-}
-
-static void push_job_view(lua_State *L, const struct policy_view *v)
-{
-	const struct job *j = v->job;
-
-	lua_createtable(L, 0, 8);
-	script_set_str(L, "id", j->id);
-	script_set_i64(L, "n", j->n);
-	script_set_i64(L, "priority", j->priority);
-	script_set_str(L, "user", j->user);
-	script_set_str(L, "cluster", j->cluster);
-	script_set_json(L, "info", j->info);
-	sandbox_read_only(L);
-}
-
-/* [-0, +1] The hook of this name; false (and nothing pushed) when the policy has none. */
-static bool push_hook(lua_State *L, const char *name)
-{
-	lua_getfield(L, 1, name);
-	if (lua_isfunction(L, -1))
-		return true;
-	lua_pop(L, 1);
-	return false;
-}
-
-/* ---- verdicts --------------------------------------------------------------------------- */
-
-static int64_t check_after(lua_State *L, int idx)
-{
-	struct err err = ERR_INIT;
-	int64_t ms = 0;
-
-	if (lua_type(L, idx) == LUA_TSTRING) {
-		if (units_duration(lua_tostring(L, idx), &ms, &err) < 0)
-			luaL_error(L, "after: %s", err.text);
-	} else if (lua_type(L, idx) != LUA_TNUMBER ||
-		   !script_seconds_to_ms(lua_tonumber(L, idx), &ms)) {
-		luaL_error(L, "after: seconds expected");
-	}
-	return ms;
-}
-
-/* The table `with` on top, laid over the task's class. */
-static void read_with(lua_State *L, struct hook_call *c)
-{
-	struct err err = ERR_INIT;
-	int with = lua_gettop(L);
-
-	if (class_parse_json(c->view->class && *c->view->class ? c->view->class : "{}", &c->class,
-			     &err) < 0)
-		luaL_error(L, "%s", err.text);
-	for (lua_pushnil(L); lua_next(L, with); lua_settop(L, with + 1)) {
-		const char *name, *value;
-
-		if (lua_type(L, -2) != LUA_TSTRING ||
-		    (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER))
-			luaL_error(L, "with: names and amounts expected");
-		name = lua_tostring(L, -2);
-		if (lua_type(L, -1) == LUA_TNUMBER &&
-		    lua_tonumber(L, -1) == floor(lua_tonumber(L, -1)) &&
-		    fabs(lua_tonumber(L, -1)) < 9e15)
-			lua_pushinteger(L, (lua_Integer)lua_tonumber(L, -1));
-		else
-			lua_pushvalue(L, -1);
-		value = luaL_tolstring(L, -1, NULL);
-		if (strcmp(name, "image") == 0) {
-			if (snprintf(c->class.image, sizeof(c->class.image), "%s", value) >=
-			    (int)sizeof(c->class.image))
-				luaL_error(L, "with: the name of the image is too long");
-		} else if (resources_set(&c->class.r, name, value, NULL, &err) < 0) {
-			luaL_error(L, "with: %s", err.text);
-		}
-	}
-	c->other_class = true;
-}
-
-static enum policy_action check_action(lua_State *L, int idx)
-{
-	static const char *const names[] = { "retry", "fail", "complete", "wait", NULL };
-	static const enum policy_action actions[] = { POLICY_RETRY, POLICY_FAIL, POLICY_COMPLETE,
-						      POLICY_WAIT };
-	const char *name = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : NULL;
-
-	for (size_t i = 0; name && names[i]; i++)
-		if (strcmp(names[i], name) == 0)
-			return actions[i];
-	if (!name)
-		luaL_error(L, "an action expected (retry, fail, complete, wait), got a %s",
-			   luaL_typename(L, idx));
-	luaL_error(L, "no action is called '%s' (retry, fail, complete, wait)", name);
-	return POLICY_FAIL;
-}
-
-/* {action, after =, free =, with =, note =} on top. */
-static void read_table(lua_State *L, struct hook_call *c)
-{
-	struct policy_verdict *v = c->verdict;
-	const char *note = NULL;
-	int action = 0, after = 0, with = 0, t = lua_gettop(L);
-	const struct opt opts[] = {
-		{ "action", .any = &action },
-		{ "after", .any = &after },
-		{ "free", .flag = &v->free },
-		{ "stop", .flag = &v->stop },
-		{ "with", .table = &with },
-		{ "note", .str = &note },
-	};
-
-	lua_newtable(L); /* a copy whose [1] is called action, for the strict reader */
-	for (lua_pushnil(L); lua_next(L, t);) {
-		bool first = lua_isinteger(L, -2) && lua_tointeger(L, -2) == 1;
-
-		if (first)
-			lua_pushliteral(L, "action");
-		else
-			lua_pushvalue(L, -2);
-		lua_insert(L, -2);
-		lua_rawset(L, t + 1);
-	}
-	script_options(L, t + 1, opts, ARRAY_SIZE(opts));
-	if (!action)
-		luaL_error(L, "a verdict needs an action: {\"retry\", after = 10}");
-	v->action = check_action(L, action);
-	if (after)
-		v->after_ms = check_after(L, after);
-	if (note)
-		(void)snprintf(v->note, sizeof(v->note), "%s", note);
-	if (with) {
-		lua_pushvalue(L, with);
-		read_with(L, c);
-	}
-}
-
-/* The value on top. */
-static void read_verdict(lua_State *L, struct hook_call *c)
-{
-	struct buf b = BUF_INIT;
-
-	if (lua_isnil(L, -1)) {
-		c->stock = true;
-		return;
-	}
-	if (lua_istable(L, -1))
-		read_table(L, c);
-	else
-		c->verdict->action = check_action(L, -1);
-	if (c->other_class) { /* nothing raises from here on */
-		class_add_json(&b, &c->class);
-		c->verdict->class = buf_detach(&b);
-	}
-}
-
-/* ---- hooks ------------------------------------------------------------------------------ */
 
 static int call_failed(lua_State *L)
 {
-	struct hook_call *c = lua_touserdata(L, 2);
+	struct hook_call *c = lua_touserdata(L, 1);
 
-	if (!push_hook(L, "on_task_failed")) {
-		c->stock = true;
-		return 0;
-	}
+	push_hook(L, c, HOOK_FAILED);
 	sandbox_seed(L, c->view->task->n, c->view->attempt->k);
-	push_task_view(L, c->view);
-	push_attempt_view(L, c->view);
-	push_job_view(L, c->view);
-	lua_call(L, 3, 1);
-	read_verdict(L, c);
+	policy_push_task(L, c->view);
+	policy_push_attempt(L, c->view);
+	policy_push_job(L, c->view->job);
+	call_hook(L, c, 3, 1);
+	policy_read_verdict(L, c);
 	return 0;
 }
 
 static int call_lost(lua_State *L)
 {
-	struct hook_call *c = lua_touserdata(L, 2);
+	struct hook_call *c = lua_touserdata(L, 1);
 
-	if (!push_hook(L, "on_task_lost")) {
-		c->stock = true;
-		return 0;
-	}
+	push_hook(L, c, HOOK_LOST);
 	sandbox_seed(L, c->view->task->n, c->view->task->attempt);
-	push_task_view(L, c->view);
-	rows_push_node(L, c->node);
-	sandbox_read_only(L);
-	push_job_view(L, c->view);
-	lua_call(L, 3, 1);
-	read_verdict(L, c);
+	policy_push_task(L, c->view);
+	policy_push_node(L, c->node);
+	policy_push_job(L, c->view->job);
+	call_hook(L, c, 3, 1);
+	policy_read_verdict(L, c);
 	return 0;
 }
 
 static int call_scale(lua_State *L)
 {
-	struct hook_call *c = lua_touserdata(L, 2);
-	const struct policy_scale *s = c->scale;
+	struct hook_call *c = lua_touserdata(L, 1);
 
-	if (!push_hook(L, "scale")) {
-		c->stock = true;
+	push_hook(L, c, HOOK_SCALE);
+	sandbox_seed(L, c->scale->pending, c->scale->nodes);
+	policy_push_scale(L, c->scale);
+	call_hook(L, c, 1, 1);
+	c->stock = lua_isnil(L, -1);
+	if (c->stock)
 		return 0;
-	}
-	sandbox_seed(L, s->pending, s->nodes);
-	lua_createtable(L, 0, 6);
-	script_set_i64(L, "pending", s->pending);
-	script_set_i64(L, "running", s->running);
-	script_set_i64(L, "nodes", s->nodes);
-	script_set_i64(L, "wanted", s->wanted);
-	script_set_num(L, "oldest_pending", (double)s->oldest_pending_ms / 1000);
-	script_set_num(L, "node_seconds", (double)s->node_ms / 1000);
-	sandbox_read_only(L);
-	lua_call(L, 1, 1);
-	if (lua_isnil(L, -1)) {
-		c->stock = true;
-		return 0;
-	}
 	if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 0 || lua_tointeger(L, -1) > 1000000)
-		return luaL_error(L, "scale answers a number of nodes or nil");
+		return luaL_error(L, "a number of nodes (0 to 1000000) or nil expected");
 	c->target = lua_tointeger(L, -1);
 	return 0;
 }
 
-static int decide(struct policy *base, lua_CFunction body, struct hook_call *c, struct err *err)
+static int call_submit(lua_State *L)
+{
+	struct hook_call *c = lua_touserdata(L, 1);
+	struct err err = ERR_INIT;
+	int given;
+
+	push_hook(L, c, HOOK_SUBMIT);
+	sandbox_seed(L, 0, 0);
+	if (script_push_json(L, c->job, strlen(c->job), &err) < 0)
+		return luaL_error(L, "%s", err.text);
+	given = lua_gettop(L);
+	buf_clear(c->before);
+	script_add_json(L, given, c->before, POLICY_TEXT_MAX);
+	lua_pushvalue(L, given); /* kept below the call */
+	lua_insert(L, 2);
+	call_hook(L, c, 1, 2);
+	policy_read_submit(L, c, 2);
+	return 0;
+}
+
+static int call_event(lua_State *L)
+{
+	struct hook_call *c = lua_touserdata(L, 1);
+	const struct policy_view *v = c->event->view;
+
+	push_hook(L, c, HOOK_EVENT);
+	sandbox_seed(L, v && v->task ? v->task->n : 0, v && v->attempt ? v->attempt->k : 0);
+	policy_push_event(L, c->event);
+	call_hook(L, c, 1, 1);
+	policy_read_effects(L, c);
+	return 0;
+}
+
+static const lua_CFunction bodies[HOOKS] = {
+	[HOOK_SUBMIT] = call_submit, [HOOK_FAILED] = call_failed, [HOOK_LOST] = call_lost,
+	[HOOK_SCALE] = call_scale, [HOOK_EVENT] = call_event,
+};
+
+static int restore_body(lua_State *L)
+{
+	sandbox_restore(L);
+	return 0;
+}
+
+/* An error in what a hook returned has no place of its own. */
+static void say_where(const struct policy_part *part, enum policy_hook h, const struct hook_call *c,
+		      struct err *err)
+{
+	if (c->returned)
+		err_prefix(err, "%s:%d: %s returned", part->from->module->file, part->line[h],
+			   policy_hook_names[h]);
+	err_prefix(err, "policy %s", part->from->name);
+}
+
+static void count_error(struct policy_part *part, const struct err *err)
+{
+	if (++part->errors < ERRORS_MAX)
+		return;
+	part->off = true;
+	log_warn("%s; policy %s failed %d times in a row and is off in this process, the built-in "
+		 "one decides", err->text, part->from->name, ERRORS_MAX);
+}
+
+/* Calls the hook of one policy. Whatever breaks costs the state. */
+static int run(struct policy_lua *p, struct policy_part *part, enum policy_hook h,
+	       struct hook_call *c, struct err *err)
+{
+	int ret = -1;
+
+	c->part = part;
+	c->returned = false;
+	if (p->s || policy_state_build(p, err) == 0) {
+		lua_settop(p->s->L, 0);
+		lua_pushcfunction(p->s->L, bodies[h]);
+		lua_pushlightuserdata(p->s->L, c);
+		ret = sandbox_call(p->s, 1, 0, budget_ms[h], err);
+		if (ret < 0)
+			say_where(part, h, c, err);
+	}
+	if (ret == 0) {
+		lua_pushcfunction(p->s->L, restore_body);
+		ret = sandbox_call(p->s, 0, 0, budget_ms[h], err);
+	}
+	if (ret == 0) {
+		part->errors = 0;
+		return 0;
+	}
+	policy_state_close(p);
+	count_error(part, err);
+	return -1;
+}
+
+static bool has_hook(const struct policy_part *part, unsigned bit)
+{
+	return !part->off && (part->wants & bit);
+}
+
+/* ---- verdicts ----------------------------------------------------------------------------- */
+
+/* Once a job and process: that a policy is off; true with the text. */
+static bool tell_off(struct policy_part *part, int64_t job, char *out, size_t size)
+{
+	for (size_t i = 0; i < part->told.n; i++)
+		if (part->told.p[i] == job)
+			return false;
+	*vec_push(&part->told) = job;
+	(void)snprintf(out, size, "policy %s failed %d times in a row and is off in this process: "
+		       "the built-in one decides", part->from->name, ERRORS_MAX);
+	return true;
+}
+
+static void forget(struct policy_verdict *v)
+{
+	free(v->class);
+	*v = (struct policy_verdict){ .action = POLICY_FAIL };
+}
+
+/* Asks one policy after the other until one has an opinion. */
+static int decide(struct policy_lua *p, enum policy_hook h, unsigned bit, struct hook_call *c,
+		  struct err *err)
 {
 	struct policy_verdict *out = c->verdict;
+	char trouble[REASON_SIZE] = "";
+	int64_t job = c->view->job->born;
+	bool broken = false, answered = false;
 
 	*out = (struct policy_verdict){ .action = POLICY_FAIL };
-	if (run(policy_lua_of(base), body, c, err) < 0) {
-		free(out->class);
-		out->class = NULL;
-		return -1;
+	for (size_t i = 0; i < p->n && !answered; i++) {
+		struct policy_part *part = &p->parts[i];
+		struct err why = ERR_INIT;
+
+		if (part->off && (part->wants & bit))
+			(void)tell_off(part, job, trouble, sizeof(trouble));
+		if (!has_hook(part, bit))
+			continue;
+		c->stock = false;
+		if (run(p, part, h, c, &why) == 0) {
+			answered = !c->stock;
+			continue;
+		}
+		forget(out);
+		if (part->off && tell_off(part, job, trouble, sizeof(trouble)))
+			err_prefix(&why, "%s", trouble);
+		if (!broken)
+			*err = why;
+		broken = true;
 	}
-	if (c->stock)
+	if (broken && !answered)
+		return -1;
+	if (!answered)
 		policy_stock(c->view, out);
+	if (broken)
+		(void)snprintf(trouble, sizeof(trouble), "%.*s", REASON_SIZE - 1, err->text);
+	memcpy(out->trouble, trouble, sizeof(trouble));
 	return 0;
 }
 
@@ -393,7 +249,7 @@ static int lua_task_failed(struct policy *base, const struct policy_view *v,
 {
 	struct hook_call c = { .view = v, .verdict = out };
 
-	return decide(base, call_failed, &c, err);
+	return decide(policy_lua_of(base), HOOK_FAILED, POLICY_FAILED, &c, err);
 }
 
 static int lua_task_lost(struct policy *base, const struct policy_view *v, const struct node *node,
@@ -401,64 +257,178 @@ static int lua_task_lost(struct policy *base, const struct policy_view *v, const
 {
 	struct hook_call c = { .view = v, .node = node, .verdict = out };
 
-	return decide(base, call_lost, &c, err);
+	return decide(policy_lua_of(base), HOOK_LOST, POLICY_LOST, &c, err);
+}
+
+/* ---- the other hooks ---------------------------------------------------------------------- */
+
+static unsigned lua_wants(struct policy *base, const struct job *job)
+{
+	struct policy_lua *p = policy_lua_of(base);
+	unsigned bits = 0;
+
+	(void)job;
+	for (size_t i = 0; i < p->n; i++)
+		if (!p->parts[i].off)
+			bits |= p->parts[i].wants;
+	return bits;
 }
 
 static int lua_scale(struct policy *base, const struct policy_scale *s, int64_t *target,
 		     struct err *err)
 {
-	struct hook_call c = { .scale = s };
+	struct policy_lua *p = policy_lua_of(base);
+	bool broken = false;
 
 	*target = -1;
-	if (run(policy_lua_of(base), call_scale, &c, err) < 0)
-		return -1;
-	if (!c.stock)
-		*target = c.target;
-	return 0;
+	for (size_t i = 0; i < p->n; i++) {
+		struct hook_call c = { .scale = s };
+		struct err why = ERR_INIT;
+
+		if (!has_hook(&p->parts[i], POLICY_SCALE))
+			continue;
+		if (run(p, &p->parts[i], HOOK_SCALE, &c, &why) < 0) {
+			*err = why;
+			broken = true;
+		} else if (!c.stock) {
+			*target = c.target;
+			return 0;
+		}
+	}
+	return broken ? -1 : 0;
 }
+
+static int lua_submit(struct policy *base, const char *job, char **out, struct err *err)
+{
+	struct policy_lua *p = policy_lua_of(base);
+	struct buf text = BUF_INIT, before = BUF_INIT;
+	int ret = 0;
+
+	*out = NULL;
+	for (size_t i = 0; ret == 0 && i < p->n; i++) {
+		struct policy_part *part = &p->parts[i];
+		struct hook_call c = { .job = *out ? *out : job, .text = &text, .before = &before };
+		char *changed = NULL;
+
+		if (!has_hook(part, POLICY_SUBMIT))
+			continue;
+		ret = run(p, part, HOOK_SUBMIT, &c, err);
+		if (ret < 0 || c.stock)
+			continue;
+		if (c.refused) {
+			ret = err_set(err, ERR_USAGE, "policy %s refused the job: %s",
+				      part->from->name, text.p);
+			continue;
+		}
+		ret = submit_hook_merge(c.job, text.p, &changed, err);
+		if (ret < 0)
+			say_where(part, HOOK_SUBMIT, &c, err);
+		else
+			free(*out);
+		if (ret == 0)
+			*out = changed;
+	}
+	buf_release(&text);
+	buf_release(&before);
+	if (ret < 0) {
+		free(*out);
+		*out = NULL;
+	}
+	return ret;
+}
+
+static int lua_event(struct policy *base, const struct policy_event *e, struct buf *effects,
+		     struct err *err)
+{
+	struct policy_lua *p = policy_lua_of(base);
+	struct buf items = BUF_INIT;
+	int ret = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct policy_part *part = &p->parts[i];
+		struct hook_call c = { .event = e, .text = &items };
+		struct err why = ERR_INIT;
+		size_t before = items.n;
+
+		if (!has_hook(part, POLICY_EVENT) || run(p, part, HOOK_EVENT, &c, &why) == 0)
+			continue;
+		items.n = before; /* what the others want is done */
+		if (ret == 0)
+			*err = why;
+		ret = -1;
+	}
+	if (items.n) {
+		buf_addch(effects, '[');
+		buf_add(effects, items.p, items.n);
+		buf_addch(effects, ']');
+	}
+	buf_release(&items);
+	return ret;
+}
+
+/* ---- opening and closing ------------------------------------------------------------------ */
 
 static void lua_close_(struct policy *base)
 {
 	struct policy_lua *p = policy_lua_of(base);
 
-	tear_down(p);
-	free(p->name);
-	free(p->text);
+	policy_state_close(p);
+	for (size_t i = 0; i < p->n; i++)
+		vec_release(&p->parts[i].told);
+	free(p->parts);
+	bundle_release(&p->bundle);
 	free(p);
 }
 
-struct policy *policy_lua_new_text(const char *name, const char *text, size_t n, struct err *err)
+/* Takes the bundle. */
+static struct policy *open_bundle(struct bundle *b, struct err *err)
 {
 	static const struct policy_ops ops = {
-		.name = "lua", .task_failed = lua_task_failed, .task_lost = lua_task_lost,
-		.scale = lua_scale, .close = lua_close_,
+		.name = "lua", .wants = lua_wants, .task_failed = lua_task_failed,
+		.task_lost = lua_task_lost, .scale = lua_scale, .submit = lua_submit,
+		.event = lua_event, .close = lua_close_,
 	};
 	struct policy_lua *p = xcalloc(1, sizeof(*p));
 
 	p->base.ops = &ops;
-	p->name = xstrdup(name);
-	p->text = xmemdup(text, n);
-	p->n = n;
-	if (build(p, err) < 0) {
-		err_prefix(err, "policy %s", name);
-		lua_close_(&p->base);
-		return NULL;
-	}
-	return &p->base;
+	p->bundle = *b;
+	p->n = b->n_policies;
+	p->parts = xcalloc(p->n, sizeof(*p->parts));
+	for (size_t i = 0; i < p->n; i++)
+		p->parts[i].from = &p->bundle.policies[i];
+	if (policy_state_build(p, err) == 0)
+		return &p->base;
+	lua_close_(&p->base);
+	return NULL;
+}
+
+struct policy *policy_lua_bundle(const char *text, size_t n, struct err *err)
+{
+	struct bundle b;
+
+	return bundle_parse(&b, text, n, err) < 0 ? NULL : open_bundle(&b, err);
+}
+
+struct policy *policy_lua_new_text(const char *name, const char *text, size_t n, struct err *err)
+{
+	struct bundle b;
+
+	bundle_single(&b, name, name, text, n);
+	return open_bundle(&b, err);
 }
 
 struct policy *policy_lua_new(const char *path, struct err *err)
 {
 	const struct embedded *e = embedded_find(path);
-	char *name;
-	struct policy *p;
+	struct bundle b;
+	char *file;
 
 	if (!e) {
 		err_set(err, ERR_SCRIPT, "no policy %s is part of kubeque", path);
 		return NULL;
 	}
-	name = xasprintf("%s.lua", path);
-	p = policy_lua_new_text(name, e->text, e->text_n, err);
-	free(name);
-	return p;
+	file = xasprintf("%s.lua", path);
+	bundle_single(&b, path, file, e->text, e->text_n);
+	free(file);
+	return open_bundle(&b, err);
 }

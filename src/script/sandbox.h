@@ -4,8 +4,8 @@
  * A Lua state for code that decides but must not do: no files, processes, network, clock, debug,
  * bytecode or finalizers; an allocator cap; and a time budget that pcall cannot swallow, because
  * the hook re-arms itself with count 1 before it raises. There are no coroutines: one that the
- * hook ended runs its __close with hooks off, and could do so for ever. What remains is string,
- * table, math, utf8, `load` of text, and kubeque.units.
+ * hook ended runs its __close with hooks off, and could do so for ever. What remains is in
+ * sandbox_lib.h, what a hook is given in sandbox_view.h, and why nothing stays in sandbox_keep.h.
  *
  * A loop inside one C function (a bad pattern) is out of the hook's reach; the node's watchdog is
  * there for that.
@@ -25,12 +25,7 @@ int sandbox_load(struct script *s, const char *name, const char *text, size_t n,
 /* [-(nargs + 1), +nresults or +0] script_call() with a budget of CPU time; the deadline that was in
  * force before is put back. */
 int sandbox_call(struct script *s, int nargs, int nresults, int64_t budget_ms, struct err *err);
-/* No new globals from here on: a policy keeps no state between its hooks. -1 with err. */
+/* No new globals from here on. -1 with err. */
 int sandbox_seal(struct script *s, struct err *err);
-/* raises. math.random starts over from these two numbers. */
-void sandbox_seed(lua_State *L, int64_t a, int64_t b);
-/* raises. [-1, +1] The table on top behind a proxy that raises when it is written to, with all
- * tables below it. */
-void sandbox_read_only(lua_State *L);
 
 #endif

@@ -47,6 +47,9 @@ struct policy_verdict {
 	bool stop;         /* FAIL, COMPLETE: and then the rest of the job is killed, for `note` */
 	char *class;       /* RETRY: JSON of another class, owned; NULL: the same */
 	char note[REASON_SIZE]; /* one sentence for `explain`: why */
+	/* Something that is no verdict, for the history (a policy_error): one policy of several is
+	 * broken or off, another decided. "": nothing. */
+	char trouble[REASON_SIZE];
 };
 
 struct policy_scale {
@@ -97,7 +100,7 @@ struct policy_ops {
 	 *     "timeout_ms":10000},
 	 *    {"policy":"NAME","command":["argv",...],"stdin":"text","timeout_ms":10000}]
 	 * A body or stdin that was a table is its JSON (for a body with a Content-Type header).
-	 * -1: the hook broke; effects is as before. */
+	 * -1: a hook broke; effects holds what the other policies want. */
 	int (*event)(struct policy *p, const struct policy_event *e, struct buf *effects,
 		     struct err *err);
 	void (*close)(struct policy *p);

@@ -18,7 +18,7 @@ static void note_broken(struct queue *q, const struct policy_view *v, const stru
 		.kind = "policy_error", .text = why->text,
 	};
 
-	log_warn("Task %s.%lld: the policy failed, the stock one was used: %s", v->job->id,
+	log_warn("Task %s.%lld: the policy failed: %s", v->job->id,
 		 (long long)v->task->n, why->text);
 	(void)queue_event_add(q, &e, &err);
 }
@@ -40,6 +40,9 @@ void settle_ask(struct queue *q, struct policy *p, const struct policy_view *v,
 			note_broken(q, v, &err);
 			free(verdict->class);
 			policy_stock(v, verdict);
+		} else if (*verdict->trouble) {
+			(void)err_set(&err, ERR_SCRIPT, "%s", verdict->trouble);
+			note_broken(q, v, &err);
 		}
 	}
 	policy_clamp(v, verdict);

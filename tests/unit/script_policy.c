@@ -241,9 +241,17 @@ static void test_off(void)
 	task.tries = 0;
 	for (int i = 0; i < 3; i++)
 		is_int(ask(p, &v, &err), -1, "error %d in a row", i + 1);
+	ok(strstr(err.text, "is off"), "the third says that it is off: %s", err.text);
 	task.tries = 1;
-	is_int(ask(p, &v, &err), -1, "after three in a row");
-	ok(strstr(err.text, "is off"), "it is off: %s", err.text);
+	is_int(ask(p, &v, &err), 0, "after three in a row the stock verdict stands");
+	is_int(v.action, POLICY_RETRY, "whatever the policy would say");
+	ok(!*v.trouble, "its job was told with the third error");
+	job.born = 2;
+	is_int(ask(p, &v, &err), 0, "another job");
+	ok(strstr(v.trouble, "is off"), "is told that it is off: %s", v.trouble);
+	is_int(ask(p, &v, &err), 0, "and asks again");
+	ok(!*v.trouble, "it is told once");
+	job.born = 1;
 	policy_close(p);
 	log_set_level(LOG_LEVEL_INFO);
 }
@@ -310,7 +318,7 @@ static void test_no_memory(void)
 		}
 		free(v.class);
 	}
-	ok(failed > 50, "%d allocations failed one after the other, and nothing broke", failed);
+	ok(failed > 30, "%d allocations failed one after the other, and nothing broke", failed);
 	policy_close(p);
 	for (failed = 0; failed < 100000; failed++) {
 		struct err err = ERR_INIT;

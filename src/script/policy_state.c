@@ -1,0 +1,446 @@
+/* From a bundle to a state in which hooks can be called: files, `require`, options. */
+#include <string.h>
+
+#include "base/base.h"
+#include "base/str.h"
+#include "model/manifest.h"
+#include "script/call.h"
+#include "script/convert.h"
+#include "script/json.h"
+#include "script/policy_impl.h"
+#include "script/sandbox_keep.h"
+#include "script/sandbox_lib.h"
+#include "script/sandbox_view.h"
+
+enum { BODY_MS = 500 };
+
+const char *const policy_hook_names[HOOKS + 1] = {
+	[HOOK_SUBMIT] = "on_submit", [HOOK_FAILED] = "on_task_failed",
+	[HOOK_LOST] = "on_task_lost", [HOOK_SCALE] = "scale", [HOOK_EVENT] = "on_event",
+};
+static const unsigned hook_bits[HOOKS] = {
+	[HOOK_SUBMIT] = POLICY_SUBMIT, [HOOK_FAILED] = POLICY_FAILED, [HOOK_LOST] = POLICY_LOST,
+	[HOOK_SCALE] = POLICY_SCALE, [HOOK_EVENT] = POLICY_EVENT,
+};
+
+static char loaded_key; /* registry: modules by name; false while one is being loaded */
+
+/* ---- what a policy is --------------------------------------------------------------------- */
+
+/* [-0, +1] The nearest of the names in the table at idx, or nil. */
+static const char *nearest_key(lua_State *L, int idx, const char *word)
+{
+	const char **names;
+	size_t n = 0;
+
+	for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1))
+		n++;
+	names = lua_newuserdatauv(L, (n + 1) * sizeof(*names), 0);
+	n = 0;
+	for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1))
+		if (lua_type(L, -2) == LUA_TSTRING)
+			names[n++] = lua_tostring(L, -2);
+	names[n] = NULL;
+	lua_pushstring(L, script_nearest(word, names));
+	lua_remove(L, -2);
+	return lua_tostring(L, -1);
+}
+
+/* The table at idx holds defaults of options: names with a text, a number or a boolean. */
+static const char *options_fault(lua_State *L, int idx)
+{
+	for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) {
+		int type = lua_type(L, -1);
+		const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+
+		if (!name || !env_name_valid(str_of(name)))
+			return lua_pushliteral(L, "the name of an option is letters, digits and _");
+		if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN)
+			return lua_pushfstring(L, "option '%s': its default is a text, a number or "
+					       "a boolean, not a %s", name, luaL_typename(L, -1));
+	}
+	return NULL;
+}
+
+static const char *unknown_key(lua_State *L, const char *name)
+{
+	static const char *const keys[] = { "name", "summary", "options", "same", "on_submit",
+					    "on_task_failed", "on_task_lost", "scale", "on_event",
+					    NULL };
+	const char *near = script_nearest(name, keys);
+
+	if (near)
+		return lua_pushfstring(L, "a policy has no '%s' (did you mean '%s'?)", name, near);
+	return lua_pushfstring(L, "a policy has no '%s' (hooks are on_submit, on_task_failed, "
+			       "on_task_lost, scale and on_event)", name);
+}
+
+/* Key and value on top. */
+static const char *field_fault(lua_State *L)
+{
+	const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL, *want = NULL;
+	int type = lua_type(L, -1);
+
+	if (!name)
+		return lua_pushfstring(L, "a policy is a table of names, it has a %s as a key",
+				       luaL_typename(L, -2));
+	for (size_t i = 0; i < HOOKS; i++) {
+		if (strcmp(name, policy_hook_names[i]) != 0)
+			continue;
+		if (type != LUA_TFUNCTION)
+			return lua_pushfstring(L, "'%s' is a function, not a %s", name,
+					       luaL_typename(L, -1));
+		return NULL;
+	}
+	if (strcmp(name, "name") == 0 || strcmp(name, "summary") == 0)
+		want = type == LUA_TSTRING ? NULL : "text";
+	else if (strcmp(name, "same") == 0)
+		want = type == LUA_TBOOLEAN ? NULL : "boolean";
+	else if (strcmp(name, "options") == 0)
+		want = type == LUA_TTABLE ? NULL : "table";
+	else
+		return unknown_key(L, name);
+	if (want)
+		return lua_pushfstring(L, "'%s' is a %s, not a %s", name, want,
+				       luaL_typename(L, -1));
+	return type == LUA_TTABLE ? options_fault(L, lua_gettop(L)) : NULL;
+}
+
+const char *policy_table_fault(lua_State *L, int idx)
+{
+	const char *fault;
+
+	luaL_checkstack(L, 12, NULL);
+	if (!lua_istable(L, idx))
+		return lua_pushfstring(L, "a policy file returns a table of hooks, not a %s",
+				       luaL_typename(L, idx));
+	for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) {
+		fault = field_fault(L);
+		if (fault)
+			return fault;
+	}
+	return NULL;
+}
+
+/* kubeque.policy{...} -> the table, if it is a policy. */
+static int register_policy(lua_State *L)
+{
+	const char *fault;
+
+	lua_settop(L, 1);
+	fault = policy_table_fault(L, 1);
+	if (fault)
+		return luaL_error(L, "%s", fault);
+	return 1;
+}
+
+/* ---- require ------------------------------------------------------------------------------ */
+
+static int cycle(lua_State *L, const struct policy_loader *l, const char *name)
+{
+	int from = 0;
+	luaL_Buffer b;
+
+	for (int i = 0; i < l->depth; i++)
+		if (strcmp(l->stack[i], name) == 0)
+			from = i;
+	luaL_buffinit(L, &b);
+	for (int i = from; i < l->depth; i++) {
+		luaL_addstring(&b, l->stack[i]);
+		luaL_addstring(&b, " -> ");
+	}
+	luaL_addstring(&b, name);
+	luaL_pushresult(&b);
+	return luaL_error(L, "modules require each other: %s", lua_tostring(L, -1));
+}
+
+/* [-0, +1] kubeque.units and the like, which need no file. */
+static bool push_library(lua_State *L, const char *name)
+{
+	if (strncmp(name, "kubeque.", 8) != 0)
+		return false;
+	sandbox_lib_kubeque(L);
+	lua_pushstring(L, name + 8);
+	if (lua_rawget(L, -2) != LUA_TNIL) {
+		lua_remove(L, -2);
+		return true;
+	}
+	lua_pop(L, 2);
+	return false;
+}
+
+static void run_module(lua_State *L, struct policy_loader *l, const struct bundle_module *m)
+{
+	const char *chunk = lua_pushfstring(L, "@%s", m->file);
+	int depth = l->depth;
+
+	if (depth == ARRAY_SIZE(l->stack))
+		luaL_error(L, "modules require each other more than %d deep", depth);
+	if (m->n && m->text[0] == LUA_SIGNATURE[0])
+		luaL_error(L, "%s: bytecode is not allowed, only the text of a script", m->file);
+	if (luaL_loadbufferx(L, m->text, m->n, chunk, "t") != LUA_OK)
+		lua_error(L);
+	l->stack[l->depth++] = m->name;
+	lua_pushstring(L, m->name);
+	lua_pushstring(L, m->file);
+	if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
+		l->depth = depth; /* somebody may catch this */
+		lua_rawgetp(L, LUA_REGISTRYINDEX, &loaded_key);
+		lua_pushnil(L);
+		lua_setfield(L, -2, m->name);
+		lua_pop(L, 1);
+		lua_error(L);
+	}
+	l->depth = depth;
+	if (lua_isnil(L, -1)) {
+		lua_pop(L, 1);
+		lua_pushboolean(L, 1);
+	}
+}
+
+/* [-0, +1] */
+static void push_module(lua_State *L, struct policy_loader *l, const char *name)
+{
+	const struct bundle_module *m = bundle_find(l->bundle, name);
+	int loaded;
+
+	luaL_checkstack(L, 10, NULL);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &loaded_key);
+	loaded = lua_gettop(L);
+	if (lua_getfield(L, loaded, name) != LUA_TNIL) {
+		if (lua_type(L, -1) == LUA_TBOOLEAN && !lua_toboolean(L, -1))
+			cycle(L, l, name);
+		lua_remove(L, loaded);
+		return;
+	}
+	if (!m) {
+		if (push_library(L, name)) {
+			lua_replace(L, loaded);
+			lua_settop(L, loaded);
+			return;
+		}
+		luaL_error(L, "module '%s' did not travel with the job: write require \"%s\" with "
+			   "the name as a plain text at the top of the file, and put the module "
+			   "beside the policy or into a folder of scripts", name, name);
+		return;
+	}
+	lua_pushboolean(L, 0);
+	lua_setfield(L, loaded, name);
+	run_module(L, l, m);
+	lua_pushvalue(L, -1);
+	lua_setfield(L, loaded, name);
+	lua_replace(L, loaded);
+	lua_settop(L, loaded);
+}
+
+static int require_(lua_State *L)
+{
+	struct policy_loader *l = lua_touserdata(L, lua_upvalueindex(1));
+	const char *name = luaL_checkstring(L, 1);
+
+	if (l->sealed)
+		return luaL_error(L, "require '%s': a hook cannot load modules, require them at "
+				  "the top of the file", name);
+	push_module(L, l, name);
+	return 1;
+}
+
+/* ---- options ------------------------------------------------------------------------------ */
+
+static bool is_word(const char *text, const char *const *words)
+{
+	for (; *words; words++)
+		if (strcmp(text, *words) == 0)
+			return true;
+	return false;
+}
+
+/* [-1, +1] The given value on top as one of the default's type; texts come from command lines. */
+static void convert_option(lua_State *L, const char *name, int want)
+{
+	static const char *const yes[] = { "true", "yes", "on", "1", NULL };
+	static const char *const no[] = { "false", "no", "off", "0", NULL };
+	const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+
+	if (lua_type(L, -1) == want)
+		return;
+	if (want == LUA_TNUMBER && text && lua_stringtonumber(L, text)) {
+		lua_remove(L, -2);
+		return;
+	}
+	if (want == LUA_TBOOLEAN && text && (is_word(text, yes) || is_word(text, no))) {
+		lua_pushboolean(L, is_word(text, yes));
+		lua_remove(L, -2);
+		return;
+	}
+	if (want == LUA_TSTRING && lua_type(L, -1) == LUA_TNUMBER) {
+		lua_tostring(L, -1);
+		return;
+	}
+	if (text)
+		luaL_error(L, "option '%s' is a %s, not '%s'", name, lua_typename(L, want), text);
+	luaL_error(L, "option '%s' is a %s, not a %s", name, lua_typename(L, want),
+		   luaL_typename(L, -1));
+}
+
+/* [-0, +1] The options of the policy table at idx with what was given laid over the defaults. */
+static void push_options(lua_State *L, int idx, const char *given)
+{
+	struct err err = ERR_INIT;
+	int out, in;
+
+	lua_newtable(L);
+	out = lua_gettop(L);
+	if (lua_getfield(L, idx, "options") == LUA_TTABLE) {
+		for (lua_pushnil(L); lua_next(L, out + 1); lua_pop(L, 1)) {
+			lua_pushvalue(L, -2);
+			lua_pushvalue(L, -2);
+			lua_rawset(L, out);
+		}
+	}
+	lua_settop(L, out);
+	if (!given)
+		return;
+	if (script_push_json(L, given, strlen(given), &err) < 0)
+		luaL_error(L, "%s", err.text);
+	in = lua_gettop(L);
+	for (lua_pushnil(L); lua_next(L, in); lua_pop(L, 1)) {
+		const char *name = lua_tostring(L, -2), *near;
+		int want = lua_getfield(L, out, name);
+
+		lua_pop(L, 1);
+		if (want == LUA_TNIL) {
+			near = nearest_key(L, out, name);
+			luaL_error(L, near ? "it has no option '%s' (did you mean '%s'?)" :
+				   "it has no option '%s'", name, near);
+		}
+		convert_option(L, name, want);
+		lua_pushvalue(L, -2);
+		lua_pushvalue(L, -2);
+		lua_rawset(L, out);
+	}
+	lua_settop(L, out);
+}
+
+/* ---- building ----------------------------------------------------------------------------- */
+
+struct build {
+	struct policy_lua *p;
+	struct policy_part *part;
+};
+
+static int open_body(lua_State *L)
+{
+	struct build *b = lua_touserdata(L, 1);
+
+	lua_newtable(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &loaded_key);
+	lua_pushlightuserdata(L, &b->p->loader);
+	lua_pushcclosure(L, require_, 1);
+	lua_setglobal(L, "require");
+	sandbox_lib_kubeque(L);
+	lua_pushcfunction(L, register_policy);
+	lua_setfield(L, -2, "policy");
+	return 0;
+}
+
+static void take_hooks(lua_State *L, struct policy_part *part)
+{
+	part->wants = 0;
+	for (size_t i = 0; i < HOOKS; i++) {
+		lua_Debug ar;
+
+		part->hook[i] = LUA_NOREF;
+		if (lua_getfield(L, 2, policy_hook_names[i]) == LUA_TFUNCTION) {
+			lua_pushvalue(L, -1);
+			(void)lua_getinfo(L, ">S", &ar);
+			part->line[i] = ar.linedefined;
+			part->wants |= hook_bits[i];
+			part->hook[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+		} else {
+			lua_pop(L, 1);
+		}
+	}
+	if (lua_getfield(L, 2, "same") == LUA_TBOOLEAN && lua_toboolean(L, -1) &&
+	    (part->wants & POLICY_FAILED))
+		part->wants |= POLICY_SAME;
+	lua_pop(L, 1);
+}
+
+/* One policy of the chain: its file has run when this returns. */
+static int part_body(lua_State *L)
+{
+	struct build *b = lua_touserdata(L, 1);
+	struct policy_part *part = b->part;
+	const char *fault;
+
+	push_module(L, &b->p->loader, part->from->module->name); /* 2 */
+	fault = policy_table_fault(L, 2);
+	if (fault)
+		return luaL_error(L, "%s: %s", part->from->module->file, fault);
+	take_hooks(L, part);
+	push_options(L, 2, part->from->options);
+	sandbox_read_only(L);
+	part->options = luaL_ref(L, LUA_REGISTRYINDEX);
+	lua_pushvalue(L, 2);
+	part->table = luaL_ref(L, LUA_REGISTRYINDEX);
+	return 0;
+}
+
+static int seal_body(lua_State *L)
+{
+	struct build *b = lua_touserdata(L, 1);
+
+	b->p->loader.sealed = true;
+	lua_newtable(L);
+	for (size_t i = 0; i < b->p->n; i++) {
+		for (size_t h = 0; h < HOOKS; h++) {
+			if (b->p->parts[i].hook[h] == LUA_NOREF)
+				continue;
+			lua_rawgeti(L, LUA_REGISTRYINDEX, b->p->parts[i].hook[h]);
+			lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+		}
+	}
+	sandbox_keep(L);
+	return 0;
+}
+
+static int step(struct policy_lua *p, lua_CFunction body, struct policy_part *part,
+		struct err *err)
+{
+	struct build b = { p, part };
+
+	lua_pushcfunction(p->s->L, body);
+	lua_pushlightuserdata(p->s->L, &b);
+	return sandbox_call(p->s, 1, 0, BODY_MS, err);
+}
+
+int policy_state_build(struct policy_lua *p, struct err *err)
+{
+	p->loader = (struct policy_loader){ .bundle = &p->bundle };
+	p->s = sandbox_new(err);
+	if (!p->s)
+		return -1;
+	if (step(p, open_body, NULL, err) < 0)
+		goto fail;
+	p->wants = 0;
+	for (size_t i = 0; i < p->n; i++) {
+		if (step(p, part_body, &p->parts[i], err) < 0) {
+			err_prefix(err, "policy %s", p->parts[i].from->name);
+			goto fail;
+		}
+		p->wants |= p->parts[i].wants;
+	}
+	if (sandbox_seal(p->s, err) < 0 || step(p, seal_body, NULL, err) < 0)
+		goto fail;
+	return 0;
+fail:
+	policy_state_close(p);
+	return -1;
+}
+
+void policy_state_close(struct policy_lua *p)
+{
+	script_free(p->s);
+	p->s = NULL;
+}

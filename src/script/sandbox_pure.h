@@ -1,0 +1,10 @@
+#ifndef SCRIPT_SANDBOX_PURE_H
+#define SCRIPT_SANDBOX_PURE_H
+/* Functions of the standard library that would tell one run from another (order of hashing,
+ * addresses), made to give the same everywhere; pairs and next know views. */
+#include <lua.h>
+
+/* raises. Replaces the globals pairs, next, tostring and string.format. */
+void sandbox_pure_open(lua_State *L);
+
+#endif
