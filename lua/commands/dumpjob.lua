@@ -69,6 +69,7 @@ local function head(job, manifest)
   local parts = { job = job.id, born = job.born, state = job.state, tasks_total = job.n,
     priority = job.priority, max_running = job.max_running, submitted = time(job.submitted),
     ended = time(job.ended), user = job.user, cluster = job.cluster, root = job.root,
+    policy = require("kubeque.jobpolicy").data(job) or kubeque.json.null,
     results = kubeque.results.dir(job), labels = info.labels or {},
     spec = common_of(manifest), columns = kubeque.json.array(manifest:columns()),
     inputs = kubeque.json.array(manifest:inputs()), classes = kubeque.json.array(job.classes) }

@@ -5,12 +5,14 @@ local output = require "kubeque.output"
 local columns = {
   { "job" }, { "state" }, { "tasks", type = "number" }, { "priority", type = "number" },
   { "submitted", type = "time" }, { "ended", type = "time", only = "data" }, { "user" },
-  { "command" }, { "labels", only = "data" }, { "results", only = "data" },
+  { "command" }, { "labels", only = "data" },
+  { "policy", only = "data" }, { "results", only = "data" },
 }
 
 local function run(opt, args, ctx)
   ctx:session { read_only = true }
   local command_text = require("kubeque.taskview").command_text
+  local policy_text = require("kubeque.jobpolicy").text
   local out = output.open(opt, columns)
   local select = require "kubeque.select"
   if args[1] and not select.is_glob(args[1]) then
@@ -22,7 +24,8 @@ local function run(opt, args, ctx)
     local info = job.info or {}
     out:row { job = job.id, state = job.state, tasks = job.n, priority = job.priority,
       submitted = job.submitted, ended = job.ended > 0 and job.ended or nil, user = job.user,
-      command = command_text(job), labels = info.labels or {}, results = kubeque.results.dir(job) }
+      command = command_text(job), labels = info.labels or {},
+      policy = policy_text(job), results = kubeque.results.dir(job) }
   end
   out:close()
   if not found and not opt.quiet and out.format == "table" then

@@ -205,6 +205,15 @@ function M.detailed(job)
     kubeque.out(("  resources: %s, image %s\n"):format(resources_text(class),
       class.image or "none"))
   end
+  local policy = require "kubeque.jobpolicy"
+  if policy.of(job) then
+    kubeque.out(("  policy:    %s\n"):format(policy.text(job)))
+    local errors = policy.errors(job)
+    if errors[1] then
+      kubeque.out(("  the policy failed %d time%s, last: %s\n"):format(#errors,
+        #errors == 1 and "" or "s", errors[#errors]))
+    end
+  end
   kubeque.out(("  results:   %s\n"):format(kubeque.results.dir(job)))
   if job.n > 1000 then
     grouped_failures(job)

@@ -169,6 +169,20 @@ local function failure_sentence(task, last)
   return text
 end
 
+---Who decided: the job's policies and what broke in them.
+local function policy_evidence(job, n, evidence)
+  local policy = require "kubeque.jobpolicy"
+  if policy.of(job) then
+    evidence[#evidence + 1] = "policy: " .. policy.text(job)
+    local errors = policy.errors(job, n)
+    if errors[1] then
+      evidence[#evidence + 1] = ("the policy failed%s, kubeque itself decided: %s"):format(
+        #errors > 1 and (" %d times"):format(#errors) or "", errors[#errors])
+    end
+  end
+  return evidence
+end
+
 ---What became of one task: a sentence and lines of evidence.
 function M.task(job, task)
   local name = ("%s.%d"):format(job.id, task.n)
@@ -185,6 +199,7 @@ function M.task(job, task)
       evidence[#evidence + 1] = "..."
     end
   end
+  policy_evidence(job, task.n, evidence)
   local text
   if task.state == "pending" then
     local why, more = waiting(job, task)
@@ -226,10 +241,11 @@ function M.job(job)
     local why, evidence = waiting(job, pending)
     local running = counts.claimed or 0
     return ("%s waits with %s%s: %s"):format(job.id, plural(counts.pending or 1, "task"),
-      running > 0 and (" (%d running)"):format(running) or "", why), evidence
+      running > 0 and (" (%d running)"):format(running) or "", why),
+      policy_evidence(job, nil, evidence)
   elseif (counts.claimed or 0) > 0 then
     return ("%s is running: %s"):format(job.id, text),
-      node_evidence(fault.check(kubeque.queue.nodes(job.cluster)))
+      policy_evidence(job, nil, node_evidence(fault.check(kubeque.queue.nodes(job.cluster))))
   end
   local killed = counts.killed or 0
   local failed = (counts["complete(code=0)"] or 0) + killed < job.n

@@ -166,8 +166,8 @@ t.same(c.policy, { "memory:cap=1G", top .. "/a/b/own/p.lua:k=1", 'command:comman
   "policies: separated by blanks, files beginning at the configuration file")
 t.is(config.show({ type = "policies" }, c.policy), table.concat(c.policy, " "), "and shown like that")
 file("a/b/.kubeque", "[config]\npolicy=memory:cap\n")
-local none, why, code = resolve()
-t.ok(not none and code == "config", "one that is no SPEC is refused")
-t.like(why, "a/b/.kubeque:2: policy: .*options are KEY=VALUE", "with its line")
+local _, message, kind = resolve()
+t.is(kind, "config", "one that is no SPEC is refused")
+t.like(message, "a/b/.kubeque:2: policy: .*options are KEY=VALUE", "with its line")
 
 t.done()
