@@ -196,6 +196,11 @@ function M.type_names()
   return names
 end
 
+---A text as the value of an option: its value, or nil and why it is none.
+function M.convert(decl, text)
+  return convert[decl.type or "string"](text, decl)
+end
+
 ---Text of an error about a value; a reason that already quotes the value stands alone.
 local function bad_value(shown, text, why)
   local quoted = '"' .. text .. '"'

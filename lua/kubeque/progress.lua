@@ -4,6 +4,7 @@
 -- "gone"). o:
 --   show         "all", "any" or "failed": copy the output of ended tasks to stdout
 --   timeout      seconds (--wait-timeout)
+--   any          until one of them is over, not all
 --   start_nodes  false: only say that no node is there, do not start one
 --   done_lines   false: without the closing lines about results
 --
@@ -79,7 +80,7 @@ end
 
 ---Reads the jobs that are not over and adds up their counts.
 local function look(w)
-  local counts, total, open = {}, 0, false
+  local counts, total, over = {}, 0, 0
   for _, entry in ipairs(w.jobs) do
     if not entry.over then
       local job = kubeque.queue.job_by_born(entry.job.born)
@@ -91,13 +92,14 @@ local function look(w)
       entry.job = job
       entry.counts = fault.check(kubeque.queue.counts(job.born))
     end
-    open = open or not entry.over
+    over = over + (entry.over and 1 or 0)
     total = total + entry.job.n
     for label, count in pairs(entry.counts) do
       counts[label] = (counts[label] or 0) + count
     end
   end
-  w.counts, w.total, w.open = counts, total, open
+  w.counts, w.total = counts, total
+  w.open = over < (w.o.any and 1 or #w.jobs)
   w.pending, w.running = counts.pending or 0, counts.claimed or 0
   w.ended = total - w.pending - w.running
   w.good = counts["complete(code=0)"] or 0
@@ -257,6 +259,9 @@ end
 local function done(w)
   local code = 0
   for _, entry in ipairs(w.jobs) do
+    if not entry.over then
+      goto continue
+    end
     kubeque.results.settle(entry.job) -- the node may be a moment behind the queue
     if w.o.done_lines ~= false then
       say(w, "Done waiting for job to complete, results written to "
@@ -266,6 +271,7 @@ local function done(w)
     if not M.succeeded(entry.job) then
       code = 1
     end
+    ::continue::
   end
   local only = w.jobs[1].job
   if #w.jobs == 1 and only.n == 1 and not w.copiers and not w.ctx.quiet
@@ -277,7 +283,7 @@ end
 
 ---How long to sleep until something has to be looked at again.
 local function pause(w, now)
-  local wait = w.live and REDRAW or 1
+  local wait = (w.live or w.o.any) and REDRAW or 1 -- of several jobs one bell is heard
   if w.deadline then
     wait = math.min(wait, w.deadline - now)
   end

@@ -103,8 +103,9 @@ end
 
 local in_use = "use another name, or --clean to replace it, or --rerun to run what did not succeed"
 
----Submits. Returns what kubeque.submit returns; raises what went wrong.
-function M.submit(ctx, spec)
+---Submits. Returns what kubeque.submit returns; raises what went wrong. `script`: a script does it,
+---so a refusal is one fault and nothing is printed of it.
+function M.submit(ctx, spec, script)
   local live = not ctx.quiet and kubeque.term.isatty(2)
     and require("kubeque.progress").terminal(ctx)
   local report = reporter(ctx, live)
@@ -120,7 +121,7 @@ function M.submit(ctx, spec)
   if code == "interrupted" then
     kubeque.log.info("Interrupted, nothing was submitted")
     fault.raise("interrupted", "")
-  elseif code == "conflict" and message:find("^Existing job with id") then
+  elseif code == "conflict" and not script and message:find("^Existing job with id") then
     kubeque.log.error("kubeque sub: " .. message)
     kubeque.log.error(in_use)
     fault.raise("conflict", "")

@@ -1,0 +1,61 @@
+-- Mistakes in a script: an error that names the script's own line, however deep in kubeque it was
+-- found.
+
+local M = {}
+
+---The level, seen from the caller of the caller, of the first function that is not kubeque's own.
+local function outside()
+  local level = 3
+  while true do
+    local info = debug.getinfo(level, "S")
+    if not info then
+      return 2
+    elseif info.what ~= "C" and not info.source:find "^@kubeque/" and not info.source:find
+      "^@commands/" then
+      return level - 1
+    end
+    level = level + 1
+  end
+end
+
+---Raises, with the line of the script that asked for it.
+---@param format string
+function M.raise(format, ...)
+  error(string.format(format, ...), outside())
+end
+
+---The nearest of some names as a hint: " (did you mean X?)", or what there is.
+---@param word any
+---@param names string[] may be sorted by this
+---@return string
+function M.hint(word, names)
+  local near = type(word) == "string" and require("kubeque.options").nearest(word, names)
+  if near then
+    return (" (did you mean %s?)"):format(near)
+  end
+  table.sort(names)
+  return (" (there is: %s)"):format(table.concat(names, ", "))
+end
+
+---Raises unless every key of the table is one of the names.
+---@param what string how messages call the table
+---@param t any
+---@param names string[]
+function M.keys(what, t, names)
+  if t == nil then
+    return
+  elseif type(t) ~= "table" then
+    M.raise("%s: a table of options expected, got %s", what, type(t))
+  end
+  local known = {}
+  for _, name in ipairs(names) do
+    known[name] = true
+  end
+  for key in pairs(t) do
+    if not known[key] then
+      M.raise("%s: unknown option %s%s", what, tostring(key), M.hint(key, names))
+    end
+  end
+end
+
+return M
