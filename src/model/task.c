@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/base.h"
 #include "base/str.h"
@@ -13,13 +14,37 @@ void job_release(struct job *j)
 	free(j->classes);
 	free(j->info);
 	free(j->secret);
-	j->user = j->cluster = j->classes = j->info = j->secret = NULL;
+	free(j->stopped);
+	j->user = j->cluster = j->classes = j->info = j->secret = j->stopped = NULL;
 }
 
 void attempt_release(struct attempt *a)
 {
 	free(a->tail);
 	a->tail = NULL;
+}
+
+/* FNV-1a. */
+static uint64_t hash_add(uint64_t hash, const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ (unsigned char)p[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+int64_t attempt_signature(const struct attempt *a)
+{
+	const char *text = a->tail ? a->tail : "";
+	size_t end = strlen(text), start;
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	while (end > 0 && strchr(" \t\r\n", text[end - 1]))
+		end--;
+	for (start = end; start > 0 && text[start - 1] != '\n'; start--)
+		;
+	hash = hash_add(hash, a->label, strlen(a->label) + 1); /* the NUL parts the two */
+	hash = hash_add(hash, text + start, end - start);
+	return hash ? (int64_t)hash : 1;
 }
 
 void node_release(struct node *n)

@@ -21,6 +21,7 @@ enum {
 	FREE_MAX = 100,
 	LOST_MAX = 5,
 	ASKS_MAX = 2,
+	SAME_MAX = 100,         /* tasks that failed alike are counted so far */
 };
 
 /* PROTOCOL "States and transitions"; the numbers are stored. */
@@ -82,6 +83,7 @@ struct job {
 	char *classes;       /* JSON array of class objects, see model/class.h */
 	char *info;          /* JSON object: results, cas, labels, argv, ... */
 	char *secret;        /* JSON object: env, umask, rlimits of the submitter; never printed */
+	char *stopped;       /* note of the policy that stopped the job; NULL: none did */
 };
 void job_release(struct job *j);
 
@@ -119,6 +121,13 @@ struct attempt {
 	char *tail;                /* owned; last bytes of stdout.txt when it did not succeed */
 };
 void attempt_release(struct attempt *a);
+
+/*
+ * How an attempt failed, as a number that is never 0: equal for equal labels and equal last lines
+ * of output (the last one that is not blank; blanks at its end do not count). Policies are told
+ * how many tasks of a job failed alike. It is stored: it may never change.
+ */
+int64_t attempt_signature(const struct attempt *a);
 
 struct node {
 	char id[NODE_ID_SIZE];

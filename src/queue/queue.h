@@ -113,8 +113,10 @@ struct verdict_row {
 	const char *reason;
 	const char *note;      /* goes into attempt.verdict */
 	const char *asked;     /* kept for queue_asked(): text of the caller; NULL: nothing */
+	bool stop;             /* COMPLETE, FAIL: the job is to be killed, because of `note` */
 	enum answer answer;    /* out */
 	bool over;             /* out: as in struct outcome */
+	bool stopped;          /* out: the job is `killing` since this commit: go on with kill() */
 };
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -200,6 +202,13 @@ struct queue_ops {
 	/* The `asked` texts of accepted verdicts on this task, by attempt. */
 	int (*asked)(struct queue *q, int64_t job, int64_t n, asked_fn fn, void *ctx,
 		     struct err *err);
+	/* How many tasks of this job have failed with this attempt_signature() since they were
+	 * submitted or last reset, up to `limit` (<= SAME_MAX): O(that). */
+	int (*same)(struct queue *q, int64_t job, int64_t signature, int64_t limit, int64_t *count,
+		    struct err *err);
+	/* Ages of all nodes of the job's cluster, those that are gone included, added up over the
+	 * time in which the job was open. Lost nodes count until their rows go. */
+	int (*node_time)(struct queue *q, int64_t job, int64_t now, int64_t *ms, struct err *err);
 	/* Accepted attempts that ended within `window_ms` before the newest end of all. */
 	int (*recent)(struct queue *q, int64_t window_ms, attempt_fn fn, void *ctx,
 		      struct err *err);
@@ -263,7 +272,10 @@ struct queue_ops {
 	 * does, too, when a result was staged (result_sha256), so that its output is published.
 	 * LOSE and LOSE_FAIL need the task's node to be lost; LOSE becomes LOSE_FAIL with label
 	 * failed(lost) at the LOST_MAX-th time. Everything is refused unless the job is open. A
-	 * 33rd class is not made: the task keeps the one it has. */
+	 * 33rd class is not made: the task keeps the one it has.
+	 * An accepted row with `stop` moves the job to `killing` in the same commit, after all
+	 * rows: who dies then leaves a job that anyone goes on to kill. A job that this commit
+	 * ends is not stopped. */
 	int (*verdict)(struct queue *q, struct verdict_row *r, size_t n, uint64_t op,
 		       struct err *err);
 

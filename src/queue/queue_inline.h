@@ -71,6 +71,16 @@ static inline int queue_recent(struct queue *q, int64_t window_ms, attempt_fn fn
 {
 	return q->ops->recent(q, window_ms, fn, ctx, err);
 }
+static inline int queue_same(struct queue *q, int64_t job, int64_t signature, int64_t limit,
+	int64_t *count, struct err *err)
+{
+	return q->ops->same(q, job, signature, limit, count, err);
+}
+static inline int queue_node_time(struct queue *q, int64_t job, int64_t now, int64_t *ms,
+	struct err *err)
+{
+	return q->ops->node_time(q, job, now, ms, err);
+}
 static inline int queue_counts(struct queue *q, int64_t job, count_fn fn, void *ctx, struct
 	err *err)
 {

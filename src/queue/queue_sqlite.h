@@ -143,7 +143,8 @@ static inline int sq_run(struct queue_sqlite *q, sqlite3_stmt *st, struct err *e
 void sq_job_read(sqlite3_stmt *st, struct job *out);  /* copies; running is not set */
 void sq_task_read(sqlite3_stmt *st, struct task *out); /* columns of SQ_TASK_COLUMNS */
 void sq_attempt_read(sqlite3_stmt *st, struct attempt *out); /* copies */
-int sq_attempt_insert(struct queue_sqlite *q, const struct attempt *a, uint64_t op,
+/* `failed`: counted among those that failed alike. */
+int sq_attempt_insert(struct queue_sqlite *q, const struct attempt *a, bool failed, uint64_t op,
 		      struct err *err);
 /* A short record of an attempt that never ended by itself (lost, killed, released). */
 int sq_attempt_note(struct queue_sqlite *q, int64_t k, int64_t attempt, const char *node,
@@ -161,12 +162,43 @@ int sq_class_index(struct queue_sqlite *q, int64_t job, const char *class, int *
 
 #define SQ_JOB_COLUMNS \
 	"born, bound, v, rev, state, id, n, priority, max_running, t, ended, told, root, policy, " \
-	"user, cluster, classes, info, secret"
+	"user, cluster, classes, info, secret, stopped"
 #define SQ_TASK_COLUMNS \
 	"k, v, state, class, due, attempt, acc, tries, free, lost, asks, node, label, reason"
 #define SQ_ATTEMPT_COLUMNS \
 	"k, a, node, label, cause, exit_code, signal, started, ended, elapsed_us, user_us, " \
 	"system_us, max_memory, block_in, block_out, result, result_bytes, reason, verdict, tail"
+
+/* ---- queue_sqlite_finish.c, and what queue_sqlite_verdict.c needs of it ---- */
+
+/* What a change of a claimed or ended task needs to know of its row. */
+struct sq_row {
+	int64_t k, v, op, attempt;
+	int state; /* -1: no such task */
+	int lost, class;
+	char node[NODE_ID_SIZE];
+};
+int sq_row_get(struct queue_sqlite *q, int64_t job, int64_t n, struct sq_row *r, struct err *err);
+/* Is the row what this op made of version v? One call may name a task twice, with an attempt that
+ * counts and one that does not any more: the op alone does not tell them apart. */
+static inline bool sq_row_is_after(const struct sq_row *r, int64_t v, uint64_t op)
+{
+	return r->state >= 0 && r->op == (int64_t)op && r->v == v + 1;
+}
+int sq_tally_move(struct queue_sqlite *q, int64_t job, const char *from, const char *to,
+		  struct err *err);
+
+/* ---- queue_sqlite_count.c: what is counted for policies ---- */
+
+/* SQL: ages of all nodes there ever were in the cluster of a row of `job`, at a time in ms. */
+#define SQ_NODE_TIME(now) \
+	"(coalesce((SELECT ms FROM spent WHERE spent.cluster=job.cluster), 0) + " \
+	"coalesce((SELECT sum(max(" now " - node.t, 0)) FROM node " \
+	"WHERE node.cluster=job.cluster), 0))"
+/* A node's row goes: its age is remembered. */
+int sq_node_spent(struct queue_sqlite *q, const char *node, struct err *err);
+/* A task is set back: how it failed counts no more. */
+int sq_failures_forget(struct queue_sqlite *q, int64_t k, struct err *err);
 
 /* ---- the operations ---- */
 
@@ -186,6 +218,8 @@ int sq_attempt_get(struct queue *, int64_t, int64_t, int64_t, struct attempt *, 
 int sq_asked(struct queue *, int64_t, int64_t, asked_fn, void *, struct err *);
 int sq_recent(struct queue *, int64_t, attempt_fn, void *, struct err *);
 int sq_counts(struct queue *, int64_t, count_fn, void *, struct err *);
+int sq_same(struct queue *, int64_t, int64_t, int64_t, int64_t *, struct err *);
+int sq_node_time(struct queue *, int64_t, int64_t, int64_t *, struct err *);
 int sq_held(struct queue *, const char *, task_fn, void *, struct err *);
 int sq_events(struct queue *, int64_t, int64_t, event_fn, void *, struct err *);
 int sq_event_add(struct queue *, const struct event *, struct err *);

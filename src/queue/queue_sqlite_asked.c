@@ -2,7 +2,6 @@
 #include "queue/queue_sqlite.h"
 
 static const char sql_put[] = "INSERT OR REPLACE INTO asked VALUES(?1,?2,?3)";
-static const char sql_there[] = "SELECT count(*) FROM sqlite_schema WHERE name='asked'";
 static const char sql_list[] = "SELECT a, text FROM asked WHERE k=?1 ORDER BY a";
 
 int sq_asked_put(struct queue_sqlite *q, int64_t k, int64_t attempt, const char *text,
@@ -21,15 +20,9 @@ int sq_asked_put(struct queue_sqlite *q, int64_t k, int64_t attempt, const char 
 int sq_asked(struct queue *base, int64_t job, int64_t n, asked_fn fn, void *ctx, struct err *err)
 {
 	struct queue_sqlite *q = sq_of(base);
-	sqlite3_stmt *st = db_prepare(q->db, sql_there, err);
-	int64_t there;
+	sqlite3_stmt *st = db_prepare(q->db, sql_list, err);
 	int rc;
 
-	if (!st || db_int(q->db, st, 0, &there, err) < 0)
-		return -1;
-	if (!there) /* a reader of an older schema */
-		return 0;
-	st = db_prepare(q->db, sql_list, err);
 	if (!st)
 		return -1;
 	db_bind_int(st, 1, task_key(job, n));

@@ -6,9 +6,12 @@
 enum { KEY_LAST = 0x7fffffff, BATCH_MAX = 10000 };
 
 static const char sql_move[] = "UPDATE job SET state=?2, v=v+1, rev=rev+1 WHERE born=?1";
-static const char sql_over[] = "UPDATE job SET state=3, v=v+1, ended=?2, told=0 WHERE born=?1";
+static const char sql_over[] =
+	"UPDATE job SET state=3, v=v+1, ended=?2, told=0, spent=" SQ_NODE_TIME("?2") "-spent "
+	"WHERE born=?1";
 static const char sql_reopen[] =
-	"UPDATE job SET state=1, v=v+1, rev=rev+1, ended=0, told=0 WHERE born=?1";
+	"UPDATE job SET state=1, v=v+1, rev=rev+1, ended=0, told=0, stopped=NULL, "
+	"spent=CASE state WHEN 3 THEN " SQ_NODE_TIME("?2") "-spent ELSE spent END WHERE born=?1";
 static const char sql_told[] = "UPDATE job SET told=1, v=v+1 WHERE born=?1 AND state=3";
 static const char sql_reset_rows[] =
 	"SELECT k, state, node, attempt, label, class FROM task WHERE k BETWEEN ?1 AND ?2 "
@@ -156,7 +159,7 @@ static int reset_row(struct resetting *z, sqlite3_stmt *row, struct err *err)
 	db_bind_int(st, 1, k);
 	db_bind_int(st, 2, (int64_t)z->r->op);
 	db_bind_int(st, 3, z->class >= 0 ? z->class : db_col_int(row, 5));
-	return sq_run(q, st, err) < 0 ? -1 : 1;
+	return sq_run(q, st, err) < 0 || sq_failures_forget(q, k, err) < 0 ? -1 : 1;
 }
 
 static int reset_range(struct resetting *z, int64_t first, int64_t last, struct err *err)
@@ -248,6 +251,7 @@ static int reset_now(struct resetting *z, struct err *err)
 		if (!st)
 			return -1;
 		db_bind_int(st, 1, r->job);
+		db_bind_int(st, 2, clock_wall_ms());
 		snprintf(text, sizeof(text), "%lld tasks", (long long)r->count);
 		if (sq_run(z->q, st, err) < 0 ||
 		    sq_event(z->q, 0, r->job, 0, "reset", text, err) < 0)

@@ -303,6 +303,8 @@ static int delete_now(struct queue_sqlite *q, const char *node, struct err *err)
 		return -1;
 	if (held > 0)
 		return 0;
+	if (sq_node_spent(q, node, err) < 0)
+		return -1;
 	st = db_prepare(q->db, sql_delete, err);
 	if (!st)
 		return -1;

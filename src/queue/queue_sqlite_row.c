@@ -6,7 +6,8 @@
 
 static const char sql_attempt_insert[] =
 	"INSERT INTO attempt VALUES(?1,?2,?3,0,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
-	"?17,?18,?19,?20,?21)";
+	"?17,?18,?19,?20,?21,?22)";
+static const char sql_failed_so[] = "SELECT count(*) FROM attempt WHERE k=?1 AND sig=?2";
 static const char sql_attempt_ops[] = "SELECT op, vop FROM attempt WHERE k=?1 AND a=?2";
 static const char sql_classes[] = "SELECT classes FROM job WHERE born=?1";
 static const char sql_set_classes[] = "UPDATE job SET classes=?2, v=v+1 WHERE born=?1";
@@ -39,6 +40,7 @@ void sq_job_read(sqlite3_stmt *st, struct job *out)
 	out->classes = col_dup(st, 16);
 	out->info = col_dup(st, 17);
 	out->secret = col_dup(st, 18);
+	out->stopped = col_dup(st, 19);
 }
 
 void sq_task_read(sqlite3_stmt *st, struct task *out)
@@ -100,11 +102,38 @@ static void bind_some(sqlite3_stmt *st, int i, const char *s)
 	db_bind_text(st, i, s && *s ? s : NULL);
 }
 
-int sq_attempt_insert(struct queue_sqlite *q, const struct attempt *a, uint64_t op,
+/* The signature under which an attempt is counted: 0 when its task failed so before, so that the
+ * index `failure` holds each task once. */
+static int new_signature(struct queue_sqlite *q, const struct attempt *a, int64_t *sig,
+			 struct err *err)
+{
+	sqlite3_stmt *st;
+	int64_t before = 0;
+
+	*sig = attempt_signature(a);
+	if (a->k <= 1)
+		return 0;
+	st = db_prepare(q->db, sql_failed_so, err);
+	if (!st)
+		return -1;
+	db_bind_int(st, 1, task_key(a->job, a->n));
+	db_bind_int(st, 2, *sig);
+	if (db_int(q->db, st, 0, &before, err) < 0)
+		return -1;
+	if (before)
+		*sig = 0;
+	return 0;
+}
+
+int sq_attempt_insert(struct queue_sqlite *q, const struct attempt *a, bool failed, uint64_t op,
 		      struct err *err)
 {
-	sqlite3_stmt *st = db_prepare(q->db, sql_attempt_insert, err);
+	sqlite3_stmt *st;
+	int64_t sig = 0;
 
+	if (failed && new_signature(q, a, &sig, err) < 0)
+		return -1;
+	st = db_prepare(q->db, sql_attempt_insert, err);
 	if (!st)
 		return -1;
 	db_bind_int(st, 1, task_key(a->job, a->n));
@@ -128,6 +157,8 @@ int sq_attempt_insert(struct queue_sqlite *q, const struct attempt *a, uint64_t 
 	bind_some(st, 19, a->reason);
 	bind_some(st, 20, a->verdict);
 	bind_some(st, 21, a->tail);
+	if (sig)
+		db_bind_int(st, 22, sig);
 	return sq_run(q, st, err);
 }
 
@@ -147,7 +178,7 @@ int sq_attempt_note(struct queue_sqlite *q, int64_t k, int64_t attempt, const ch
 	snprintf(a.node, sizeof(a.node), "%s", node);
 	snprintf(a.label, sizeof(a.label), "%s", label);
 	snprintf(a.verdict, sizeof(a.verdict), "%s", note ? note : "");
-	return sq_attempt_insert(q, &a, op, err);
+	return sq_attempt_insert(q, &a, false, op, err);
 }
 
 int sq_attempt_op(struct queue_sqlite *q, int64_t k, int64_t attempt, uint64_t op, bool verdict,

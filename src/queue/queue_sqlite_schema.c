@@ -71,13 +71,31 @@ static const char schema_2[] =
 "CREATE INDEX job_submitting ON job(born) WHERE state=0;";
 
 /*
- * Schema 3: what a job's policy was asked about an attempt, and answered, so that it can be asked
- * again (policy test). A table of its own: who only reads does not need it.
+ * Schema 3: for policies. Table `asked`: what a policy was asked about an attempt, and answered, so
+ * that it can be asked again (policy test). `sig` is attempt_signature() of a failed attempt, the
+ * first of its task that failed so; successes have none and are not indexed. `stopped` is the note
+ * of a verdict that stopped the job. job.spent is, while a job is open, the node time of its
+ * cluster when it was submitted, and when it is over what came to it; table `spent` holds the ages
+ * of nodes that are gone.
  */
 static const char schema_3[] =
 "CREATE TABLE asked("
 " k INTEGER NOT NULL, a INTEGER NOT NULL, text TEXT NOT NULL,"
-" PRIMARY KEY(k, a)) STRICT, WITHOUT ROWID;";
+" PRIMARY KEY(k, a)) STRICT, WITHOUT ROWID;"
+"ALTER TABLE attempt ADD COLUMN sig INTEGER;"
+"CREATE INDEX failure ON attempt(k>>32, sig) WHERE sig IS NOT NULL;"
+"ALTER TABLE job ADD COLUMN stopped TEXT;"
+"ALTER TABLE job ADD COLUMN spent INTEGER NOT NULL DEFAULT 0;"
+"CREATE TABLE spent(cluster TEXT PRIMARY KEY, ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+
+/* For readers of an older queue, which they may not change: what it lacks is seen as empty. */
+static const char older_2[] =
+"PRAGMA query_only=0;"
+"CREATE TEMP TABLE asked(k INTEGER NOT NULL, a INTEGER NOT NULL, text TEXT NOT NULL);"
+"CREATE TEMP VIEW attempt AS SELECT *, NULL AS sig FROM main.attempt;"
+"CREATE TEMP VIEW job AS SELECT *, NULL AS stopped, 0 AS spent FROM main.job;"
+"CREATE TEMP TABLE spent(cluster TEXT PRIMARY KEY, ms INTEGER NOT NULL);"
+"PRAGMA query_only=1;";
 
 static const struct sq_step steps[] = {
 	{ 1, schema_1 },
@@ -259,8 +277,11 @@ int sq_migrate_steps(struct queue_sqlite *q, const struct sq_step *s, size_t n, 
 		err_set(err, ERR_NOT_FOUND, "%s is empty", q->path);
 		return -1;
 	}
-	if (version < newest && version >= SQ_READABLE && read_only)
+	if (version < newest && version >= SQ_READABLE && read_only) {
+		if (version < 3 && db_exec(q->db, older_2, err) < 0)
+			return -1;
 		return read_uuid(q, err);
+	}
 	if (version < newest && read_only)
 		return err_set(err, ERR_CONFIG, "%s has schema %lld, this kubeque needs schema %d: "
 			       "any command that writes upgrades it", q->path,

@@ -47,7 +47,8 @@ static const char sql_replace[] =
 static const char sql_count_bound[] = "UPDATE meta SET value=value+1 WHERE key='bound'";
 static const char sql_bind[] =
 	"UPDATE job SET state=1, v=v+1, rev=rev+1, n=?2, root=?3, "
-	"bound=(SELECT value FROM meta WHERE key='bound') WHERE born=?1";
+	"bound=(SELECT value FROM meta WHERE key='bound'), spent=" SQ_NODE_TIME("?4")
+	" WHERE born=?1";
 
 int sq_submit_begin(struct queue *base, const struct job_new *j, int64_t *born, struct err *err)
 {
@@ -126,7 +127,7 @@ static int kept_add(struct queue_sqlite *q, int64_t born, int64_t n, const struc
 		return 0;
 	copy.job = born;
 	copy.n = n;
-	if (sq_attempt_insert(q, &copy, 0, err) < 0 ||
+	if (sq_attempt_insert(q, &copy, false, 0, err) < 0 ||
 	    sq_tally(q, born, copy.label, 1, err) < 0)
 		return -1;
 	return 1;
@@ -386,6 +387,7 @@ static int set_bound(struct queue_sqlite *q, const struct bind *b, struct err *e
 	db_bind_int(st, 1, b->born);
 	db_bind_int(st, 2, b->n);
 	db_bind_text(st, 3, b->root ? b->root : "");
+	db_bind_int(st, 4, clock_wall_ms());
 	if (sq_run(q, st, err) < 0)
 		return -1;
 	sq_may_end(q, b->born);

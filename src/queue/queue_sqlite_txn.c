@@ -10,7 +10,8 @@ static const char sql_tally_move[] =
 	"ON CONFLICT DO UPDATE SET count=count+excluded.count";
 static const char sql_job_state[] = "SELECT state FROM job WHERE born=?1";
 static const char sql_job_over[] =
-	"UPDATE job SET state=3, v=v+1, ended=?2, told=0 WHERE born=?1 AND state IN (1,2)";
+	"UPDATE job SET state=3, v=v+1, ended=?2, told=0, spent=" SQ_NODE_TIME("?2") "-spent "
+	"WHERE born=?1 AND state IN (1,2)";
 static const char sql_event[] =
 	"INSERT INTO event(t, job, n, kind, text) VALUES(?1, ?2, ?3, ?4, ?5)";
 static const char sql_event_trim[] =

@@ -22,6 +22,7 @@ void rows_push_job(lua_State *L, const void *p)
 	script_set_i64(L, "rev", j->rev);
 	script_set_str(L, "root", j->root);
 	script_set_str(L, "policy", j->policy);
+	script_set_str(L, "stopped", j->stopped);
 	script_set_str(L, "user", j->user);
 	script_set_str(L, "cluster", j->cluster);
 	script_set_json(L, "classes", j->classes);

@@ -1,7 +1,10 @@
 """A queue of another schema: what an older or a newer kubeque does with it, and with the nodes of it."""
+import fcntl
+import json
 import os
 import signal
 import sqlite3
+import subprocess
 
 from kq import main, test, wait_for
 
@@ -19,13 +22,47 @@ def schema(home):
 
 def make_older(home):
     """As the first schema was: what came later is taken away."""
-    change(home, "DROP TABLE name", "DROP TABLE asked", "DROP INDEX job_submitting", "PRAGMA user_version=1")
+    change(home, "DROP TABLE name", "DROP INDEX job_submitting", "DROP TABLE asked", "DROP TABLE spent", "DROP INDEX failure",
+           "ALTER TABLE attempt DROP COLUMN sig", "ALTER TABLE job DROP COLUMN stopped", "ALTER TABLE job DROP COLUMN spent",
+           "PRAGMA user_version=1")
 
 
-def running(home, command):
-    home.file(".kubeque", "[config]\nheartbeat=0.1\nlease=2\n")
-    home.kq("sub", "-n", "old", "--no-wait", command)
-    wait_for(lambda: "claimed" in home.kq("status", "old").out)
+class OlderNode:
+    """What a node of the first schema leaves in the queue: it has claimed the only task of job `old`; a process of its own
+    stands for it. A node of this kubeque would write columns that the older queue does not have."""
+
+    def __init__(self, home):
+        self.home, self.id = home, "older-0123456789ab"
+        home.kq("sub", "-n", "old", "--no-nodes", "--no-wait", "true")
+        make_older(home)
+        self.process = subprocess.Popen(["sleep", "1000"])
+        home.children.append(self.process)
+        os.makedirs(os.path.join(home.path, "nodes"), exist_ok=True)
+        self.lock = open(os.path.join(home.path, "nodes", self.id + ".lock"), "w", encoding="ascii")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat, open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot:
+            info = {"pid": self.process.pid, "start": int(stat.read().rsplit(")", 1)[1].split()[19]), "boot": boot.read().strip(), "version": "0.1"}
+        self.write(f"INSERT INTO node VALUES('{self.id}', 2, 1, 1, 0, 1, 0, 1, 1, 0, 0, 1000, 'local', '{{\"cpu\":1}}', '{json.dumps(info)}')",
+                   f"UPDATE task SET state=2, v=2, op=1, attempt=1, node='{self.id}'", "DELETE FROM span", "UPDATE tally SET label='claimed'")
+
+    def write(self, *statements):
+        change(self.home, "BEGIN IMMEDIATE", *statements, "COMMIT")
+
+    def state(self):
+        with sqlite3.connect(os.path.join(self.home.path, "queue.db"), timeout=20) as db:
+            return db.execute("SELECT state FROM node").fetchone()[0]
+
+    def leave(self):
+        """It ends its task and goes."""
+        self.write("UPDATE task SET state=7, v=3, op=2, acc=1, label='complete(code=0)'",
+                   f"INSERT INTO attempt SELECT k, 1, 2, 0, '{self.id}', label, 1, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, NULL, 0, NULL, NULL, NULL FROM task",
+                   "UPDATE tally SET label='complete(code=0)'", "UPDATE job SET state=3, v=v+1, ended=3", "DELETE FROM node")
+        self.end()
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        self.lock.close()
 
 
 @test("a queue without nodes is upgraded by the first command that writes")
@@ -40,10 +77,11 @@ def _(home):
 
 @test("while a node of the other schema lives it is told to drain and waited for; reading works meanwhile; its tasks are finished")
 def _(home):
-    gate = os.path.join(home.top, "gate")
-    running(home, f"while ! test -e {gate}; do sleep 0.02; done")
+    home.kq("sub", "-n", "first", "--no-nodes", "--no-wait", "true")
     newest = schema(home)
-    make_older(home)
+    home.kq("kill", "first")
+    home.kq("clean", "first")
+    node = OlderNode(home)
     child = home.start("sub", "-n", "new", "true", stderr=open(os.path.join(home.top, "err"), "w", encoding="utf-8"))
     said = lambda: open(os.path.join(home.top, "err"), encoding="utf-8").read()
     wait_for(lambda: "waiting for node " in said())
@@ -52,7 +90,8 @@ def _(home):
         result = home.kq(*words)
         assert result.code == 0 and schema(home) == 1, result
     assert "DRAINING" in home.kq("nodes").out
-    open(gate, "w", encoding="ascii").close()
+    assert node.state() == 1
+    node.leave()
     assert child.wait(20) == 0, said()
     assert schema(home) == newest and "complete(code=0): 1" in home.kq("status", "old").out, said()
     assert said().count("waiting for node") == 1, said()
@@ -60,24 +99,18 @@ def _(home):
 
 @test("Ctrl-C while it waits changes nothing")
 def _(home):
-    running(home, "sleep 100")
-    make_older(home)
+    node = OlderNode(home)
     with open(os.path.join(home.top, "err"), "w", encoding="utf-8") as err:
         child = home.start("sub", "-n", "new", "true", stderr=err)
     wait_for(lambda: "waiting for node " in open(os.path.join(home.top, "err"), encoding="utf-8").read())
     child.send_signal(signal.SIGINT)
-    for pid in home.node_pids():
-        os.kill(pid, signal.SIGKILL)
+    node.end()
     assert child.wait(10) == 130 and schema(home) == 1 and home.kq("list", "-q").out == "old\n"
 
 
 @test("a dead node of the other schema is no reason to wait")
 def _(home):
-    running(home, "sleep 100")
-    make_older(home)
-    for pid in home.node_pids():
-        os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not home.node_pids())
+    OlderNode(home).end()
     assert home.kq("kill", "old").code == 0
     result = home.kq("sub", "-n", "new", "-r", "cpu=0.1", "true", timeout=30)
     assert result.code == 0 and "waiting for node" not in result.err and schema(home) > 1, result

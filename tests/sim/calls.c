@@ -133,6 +133,24 @@ static int apply_finish(struct sim *s, struct call *c, const char *name, struct 
 	return rc;
 }
 
+/* I8: a verdict that stops its job has done so, unless nothing was left to stop; and none does by
+ * being refused. */
+static void check_stop(struct sim *s, const struct verdict_row *v, bool fresh)
+{
+	struct err err = ERR_INIT;
+	struct job j = { .born = 0 };
+
+	if (queue_job_get(s->q, v->job, &j, &err) != 1)
+		return;
+	if (v->stopped && (v->answer != ANSWER_ACCEPTED || j.state != JOB_KILLING))
+		fail(s, "I8: told that job %d is stopped, it is in state %d", (int)v->job,
+		     (int)j.state);
+	if (v->answer == ANSWER_ACCEPTED && !v->stopped && fresh && j.state != JOB_OVER)
+		fail(s, "I8: job %d was to be stopped and is in state %d", (int)v->job,
+		     (int)j.state);
+	job_release(&j);
+}
+
 static int apply_verdict(struct sim *s, struct call *c, struct err *err)
 {
 	struct verdict_row v[RUNS];
@@ -143,7 +161,7 @@ static int apply_verdict(struct sim *s, struct call *c, struct err *err)
 
 		v[i] = (struct verdict_row){
 			.job = r->job, .n = r->n, .v = r->v, .event = (enum task_event)r->ev,
-			.free = c->first,
+			.free = c->first, .stop = c->force,
 			.due = r->ev == TASK_EV_RETRY && !s->explore ? s->w.now + 20 : 0,
 		};
 		if (s->breaks == 1 && s->view.task[r->job][r->n].state >= 0)
@@ -152,6 +170,8 @@ static int apply_verdict(struct sim *s, struct call *c, struct err *err)
 	rc = queue_verdict(s->q, v, c->n_rows, c->op, err);
 	for (int i = 0; i < c->n_rows; i++)
 		c->rows[i].yes = v[i].answer == ANSWER_ACCEPTED;
+	if (rc == 0 && c->force)
+		check_stop(s, &v[0], !c->repeated && !s->late_now);
 	return rc;
 }
 
@@ -446,7 +466,9 @@ void deliver_late(struct sim *s)
 	c = s->late[i];
 	s->late[i] = s->late[--s->n_late];
 	before = content_hash(s);
+	s->late_now = true;
 	call_run(s, &c);
+	s->late_now = false;
 	log_call(s, &c, ": delivered once more, late");
 	view_load(s, &s->view);
 	if (content_hash(s) != before)

@@ -283,6 +283,7 @@ static bool ask(struct sim *s, struct node_proc *p, const struct run *u)
 		.job = u->job, .n = u->n, .k = u->k, .v = u->v,
 		.ev = retry ? TASK_EV_RETRY : TASK_EV_COMPLETE,
 	};
+	c->force = !retry && !s->w.calm && fault(s, FAULT_STOP, 6);
 	return true;
 }
 

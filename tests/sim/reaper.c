@@ -209,6 +209,7 @@ static void ask(struct sim *s, struct reaper_proc *p)
 	c->n = p->n;
 	c->rows[c->n_rows++] = (struct row){ .job = p->job, .n = p->n, .k = p->k, .v = p->v,
 					     .ev = retry ? TASK_EV_RETRY : TASK_EV_COMPLETE };
+	c->force = !retry && !s->w.calm && fault(s, FAULT_STOP, 6);
 }
 
 /* ---- answers ---- */

@@ -153,7 +153,7 @@ static void show_coverage(const struct sim *s)
 {
 	static const char *const faults[] = {
 		"crash", "reaper crash", "suspect", "lost answer", "bad exit", "kill", "reset",
-		"clean", "late", "outage", "freeze", "wait", "leave", "submit",
+		"clean", "late", "outage", "freeze", "wait", "leave", "submit", "stop",
 	};
 	const char *missing = NULL;
 

@@ -123,7 +123,7 @@ struct store {
 /* How often a fault may still happen; negative: for ever, by chance. */
 enum fault_kind { FAULT_CRASH, FAULT_RCRASH, FAULT_SUSPECT, FAULT_LOST_ANSWER, FAULT_BAD_EXIT,
 		  FAULT_KILL, FAULT_RESET, FAULT_CLEAN, FAULT_LATE, FAULT_OUTAGE, FAULT_FREEZE,
-		  FAULT_WAIT, FAULT_LEAVE, FAULT_SUBMIT, FAULT_KINDS };
+		  FAULT_WAIT, FAULT_LEAVE, FAULT_SUBMIT, FAULT_STOP, FAULT_KINDS };
 
 struct world {
 	int32_t now;
@@ -188,6 +188,7 @@ struct sim {
 	uint64_t befell[FAULT_KINDS];
 	struct call late[LATE];
 	int n_late;
+	bool late_now;       /* this call is such a one */
 	struct buf log;      /* of this episode, when tracing or failed */
 	char failure[300];   /* "" while everything holds */
 	/* exploration */

@@ -183,16 +183,17 @@ static const struct {
 } tables[] = {
 	{ "job",
 	  "SELECT born, id, v, rev, state, bound, user, cluster, priority, max_running, n, t, "
-	  "ended>0, told, root, policy, classes, info, secret FROM job ORDER BY born",
-	  "INSERT INTO job VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "DELETE FROM job" },
+	  "ended>0, told, root, policy, classes, info, secret, stopped, 0 FROM job ORDER BY born",
+	  "INSERT INTO job VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "DELETE FROM job" },
 	{ "task", "SELECT * FROM task ORDER BY k",
 	  "INSERT INTO task VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", "DELETE FROM task" },
 	{ "span", "SELECT * FROM span ORDER BY 1, 2, 3", "INSERT INTO span VALUES(?,?,?,?)",
 	  "DELETE FROM span" },
 	{ "attempt",
 	  "SELECT k, a, op, vop, node, label, cause, exit_code, signal, 0, ended>0, 0, 0, "
-	  "0, 0, 0, 0, result, result_bytes, reason, verdict, tail FROM attempt ORDER BY 1, 2",
-	  "INSERT INTO attempt VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	  "0, 0, 0, 0, result, result_bytes, reason, verdict, tail, sig "
+	  "FROM attempt ORDER BY 1, 2",
+	  "INSERT INTO attempt VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	  "DELETE FROM attempt" },
 	{ "tally", "SELECT job, label, count FROM tally WHERE count<>0 ORDER BY 1, 2",
 	  "INSERT INTO tally VALUES(?,?,?)", "DELETE FROM tally" },

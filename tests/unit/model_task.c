@@ -64,9 +64,37 @@ static void test_labels(void)
 	is_str(job_state_name(JOB_OVER), "over", "a job");
 }
 
+static int64_t signature(const char *label, const char *tail)
+{
+	char text[200];
+	struct attempt a = { .tail = tail ? text : NULL };
+
+	(void)snprintf(a.label, sizeof(a.label), "%s", label);
+	(void)snprintf(text, sizeof(text), "%s", tail ? tail : "");
+	return attempt_signature(&a);
+}
+
+static void test_signatures(void)
+{
+	const int64_t one = signature("complete(code=3)", "no licence");
+
+	is_int(one, INT64_C(-229849825621276142), "a signature is the same for ever: it is stored");
+	is_int(signature("complete(code=3)", "x\nno licence\n"), one, "the last line counts");
+	is_int(signature("complete(code=3)", "no licence \r\n\n \t\n"), one,
+	       "without blanks and blank lines at the end");
+	ok(signature("complete(code=3)", "no licence\nx") != one, "another last line");
+	ok(signature("complete(code=3)", " no licence") != one, "blanks in front count");
+	ok(signature("complete(code=4)", "no licence") != one, "another label");
+	ok(signature("ab", "c") != signature("a", "bc"), "label and line are apart");
+	ok(signature("failed(timeout)", NULL) == signature("failed(timeout)", "\n\n"),
+	   "no output is no line");
+	ok(signature("", "") != 0, "it is never 0");
+}
+
 int main(void)
 {
 	test_ids();
 	test_labels();
+	test_signatures();
 	return tap_done();
 }

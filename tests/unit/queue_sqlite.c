@@ -150,6 +150,75 @@ static void schemas(void)
 	ok(strstr(err.text, old) && strstr(err.text, new), "naming both: %s", err.text);
 }
 
+/* However many failed: an index answers, as far as is asked. */
+static void plans(void)
+{
+	struct err err = ERR_INIT;
+	struct queue *q = open_at("p.db", true, false, &err);
+	sqlite3_stmt *st;
+	char plan[300] = "";
+
+	if (sqlite3_prepare_v2(db_handle(sq_of(q)->db),
+			       "EXPLAIN QUERY PLAN SELECT 1 FROM attempt WHERE k>>32=1 AND sig=2 "
+			       "LIMIT 100", -1, &st, NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW)
+		snprintf(plan, sizeof(plan), "%s", (const char *)sqlite3_column_text(st, 3));
+	(void)sqlite3_finalize(st);
+	ok(strstr(plan, "INDEX failure (<expr>=? AND sig=?)"), "failures alike: %s", plan);
+	queue_close(q);
+}
+
+/* A queue of the schema before: what it holds is there afterwards, what it lacked is empty. */
+static void schema_2(void)
+{
+	struct err err = ERR_INIT;
+	struct fix f = { .err = ERR_INIT };
+	struct claimed c[2];
+	struct attempt a;
+	struct job j;
+	int64_t born, count = -1;
+
+	snprintf(f.dir, sizeof(f.dir), "%s/two", dir);
+	if (mkdir(f.dir, 0700) < 0)
+		return;
+	f.q = f.other = fix_handle(&f);
+	(void)node(&f, "A");
+	born = submit(&f, (struct spec){ .id = "j", .n = 2 });
+	(void)claim(&f, "A", 2, c);
+	is_int(finish(&f, "A", &c[0], 3), 1, "a queue in which a task failed");
+	is_int(verdict(&f, verdict_of(&c[0], TASK_EV_COMPLETE)), 1, "for good");
+	queue_close(f.q);
+	sql("two/queue.db", "DROP TABLE spent; DROP INDEX failure; UPDATE node SET state=3;"
+	    "DROP TABLE asked; ALTER TABLE attempt DROP COLUMN sig;"
+	    "ALTER TABLE job DROP COLUMN stopped; ALTER TABLE job DROP COLUMN spent;"
+	    "PRAGMA user_version=2");
+	f.q = open_at("two/queue.db", false, true, &err);
+	ok(f.q, "is made one of schema 2, and opened by a reader %s", err.text);
+	is_int(queue_job_get(f.q, born, &j, &err), 1, "who finds the job");
+	ok(j.stopped == NULL && j.n == 2, "stopped by nobody");
+	job_release(&j);
+	is_int(queue_attempt_get(f.q, born, 1, 1, &a, &err), 1, "and the attempt");
+	is_int(a.exit_code, 3, "as it was");
+	is_int(queue_asked(f.q, born, 1, NULL, NULL, &err), 0, "of which nothing was asked");
+	attempt_release(&a);
+	is_int(queue_node_time(f.q, born, clock_wall_ms(), &count, &err), 0, "node time is told");
+	queue_close(f.q);
+	f.q = f.other = fix_handle(&f);
+	is_int(queue_attempt_get(f.q, born, 1, 1, &a, &err), 1, "whoever writes upgrades it");
+	is_int(queue_same(f.q, born, attempt_signature(&a), 100, &count, &err), 0, "failures");
+	is_int(count, 0, "of before are not counted");
+	attempt_release(&a);
+	(void)node(&f, "B");
+	is_int(reset_states(&f, born, 1U << TASK_FAILED, NULL), 1, "run again");
+	is_int(claim(&f, "B", 1, c), 1, "by a new node");
+	is_int(finish(&f, "B", c, 3), 1, "it fails again");
+	is_int(queue_attempt_get(f.q, born, 1, 2, &a, &err), 1, "its attempt");
+	(void)queue_same(f.q, born, attempt_signature(&a), 100, &count, &err);
+	is_int(count, 1, "is counted");
+	attempt_release(&a);
+	queue_close(f.q);
+}
+
 static void readers(void)
 {
 	struct err err = ERR_INIT;
@@ -270,6 +339,8 @@ int main(void)
 	the_file();
 	not_ours();
 	schemas();
+	plans();
+	schema_2();
 	readers();
 	locked();
 	stuck_holder();
