@@ -174,7 +174,7 @@ end
 local function target(job_id, live, count)
   local job = fault.check(kubeque.queue.job(job_id))
   local by_label = fault.check(kubeque.queue.counts(job.born))
-  local wanted, why = kubeque.policy.scale { pending = by_label.pending or 0,
+  local wanted, why = kubeque.policies.scale { pending = by_label.pending or 0,
     running = by_label.claimed or 0, nodes = live, wanted = count or 0 }
   if why then
     kubeque.log.warn(why)

@@ -10,7 +10,7 @@
 #include "script/call.h"
 #include "script/convert.h"
 #include "script/libs.h"
-#include "script/policy_lua.h"
+#include "script/policy_router.h"
 #include "script/session.h"
 
 #define POLICY_META "kubeque.policy"
@@ -68,9 +68,9 @@ static int consume_(lua_State *L)
 	*policy = NULL;
 	luaL_setmetatable(L, POLICY_META);
 	lua_toclose(L, -1);
-	*policy = policy_lua_new("policies/default", &err);
+	*policy = policy_router_new(s->home);
 	o.policy = *policy;
-	if (!o.policy || consumer_run(&o, &err) < 0)
+	if (consumer_run(&o, &err) < 0)
 		return script_fail(L, &err);
 	lua_pushboolean(L, 1);
 	return 1;

@@ -24,7 +24,7 @@
 	X(manifest) \
 	X(materialize) \
 	X(nodes) \
-	X(policy) \
+	X(policies) \
 	X(proc) \
 	X(queue) \
 	X(reap) \

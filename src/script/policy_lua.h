@@ -29,5 +29,8 @@ struct policy *policy_lua_new(const char *path, struct err *err);
 /* One file (copied); `name` is for messages. */
 struct policy *policy_lua_new_text(const char *name, const char *text, size_t n,
 				   struct err *err);
+/* What a policy of the three above has, as JSON: [{"name":,"summary":,"hooks":[..],"options":{..},
+ * "same":bool}], one for each of the chain. -1 when memory is short. */
+int policy_lua_describe(struct policy *p, struct buf *out, struct err *err);
 
 #endif

@@ -46,7 +46,21 @@ static const char *nearest_key(lua_State *L, int idx, const char *word)
 	return lua_tostring(L, -1);
 }
 
-/* The table at idx holds defaults of options: names with a text, a number or a boolean. */
+/* A list of texts or numbers? */
+static bool is_list(lua_State *L, int idx)
+{
+	lua_Integer n = 0;
+
+	for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1), n++) {
+		if (!lua_isinteger(L, -2) || !lua_isstring(L, -1)) {
+			lua_pop(L, 2);
+			return false;
+		}
+	}
+	return n == (lua_Integer)lua_rawlen(L, idx);
+}
+
+/* The table at idx holds defaults of options. */
 static const char *options_fault(lua_State *L, int idx)
 {
 	for (lua_pushnil(L); lua_next(L, idx); lua_pop(L, 1)) {
@@ -55,9 +69,12 @@ static const char *options_fault(lua_State *L, int idx)
 
 		if (!name || !env_name_valid(str_of(name)))
 			return lua_pushliteral(L, "the name of an option is letters, digits and _");
+		if (type == LUA_TTABLE && is_list(L, lua_gettop(L)))
+			continue;
 		if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN)
-			return lua_pushfstring(L, "option '%s': its default is a text, a number or "
-					       "a boolean, not a %s", name, luaL_typename(L, -1));
+			return lua_pushfstring(L, "option '%s': its default is a text, a number, a "
+					       "boolean or a list, not a %s", name,
+					       luaL_typename(L, -1));
 	}
 	return NULL;
 }

@@ -18,11 +18,11 @@ void policy_push_task(lua_State *L, const struct policy_view *v)
 	sandbox_read_only(L);
 }
 
-void policy_push_attempt(lua_State *L, const struct policy_view *v)
+void policy_push_attempt(lua_State *L, const struct policy_view *v, bool same)
 {
 	rows_push_attempt(L, v->attempt);
-	if (v->same)
-		script_set_i64(L, "same", v->same);
+	if (same)
+		script_set_i64(L, "same", MAX(v->same, 1));
 	sandbox_read_only(L);
 }
 
@@ -54,7 +54,7 @@ void policy_push_scale(lua_State *L, const struct policy_scale *s)
 	script_set_i64(L, "nodes", s->nodes);
 	script_set_i64(L, "wanted", s->wanted);
 	script_set_num(L, "oldest_pending", (double)s->oldest_pending_ms / 1000);
-	script_set_num(L, "node_seconds", (double)s->node_ms / 1000);
+	script_set_num(L, "node_hours", (double)s->node_ms / 3600000);
 	if (s->job) {
 		policy_push_job(L, s->job);
 		lua_setfield(L, -2, "job");
@@ -75,7 +75,7 @@ void policy_push_event(lua_State *L, const struct policy_event *e)
 		lua_setfield(L, -2, "task");
 	}
 	if (e->view && e->view->attempt) {
-		policy_push_attempt(L, e->view);
+		policy_push_attempt(L, e->view, false);
 		lua_setfield(L, -2, "attempt");
 	}
 	sandbox_read_only(L);

@@ -28,7 +28,8 @@ struct session {
 struct session *session_get(lua_State *L, struct err *err);
 /* The queue of the session, opened if need be; NULL with err set. Borrowed. */
 struct queue *session_queue(lua_State *L, struct err *err);
-/* raises. [-0, +0] The stock policy in Lua, made on first use and kept; NULL with err. Borrowed. */
+/* raises. [-0, +0] The policy that picks by job (policy_router.h), made on first use and kept; NULL
+ * with err. Borrowed. */
 struct policy *session_policy(lua_State *L, struct err *err);
 void session_free(struct session *s); /* accepts NULL */
 

@@ -1,7 +1,8 @@
-/* The policy that clients ask about tasks of dead nodes. A file of its own: few need it. */
+/* The policy that clients ask: about tasks of dead nodes, and how many nodes to have. A file of its
+ * own: few need it. */
 #include "base/base.h"
 #include "script/libs.h"
-#include "script/policy_lua.h"
+#include "script/policy_router.h"
 #include "script/session.h"
 
 #define POLICY_META "kubeque.session.policy"
@@ -31,7 +32,10 @@ struct policy *session_policy(lua_State *L, struct err *err)
 	}
 	p = lua_touserdata(L, -1);
 	lua_pop(L, 1);
-	if (!*p)
-		*p = policy_lua_new("policies/default", err);
+	if (!*p) {
+		const struct session *s = session_get(L, err);
+
+		*p = s ? policy_router_new(s->home) : NULL;
+	}
 	return *p;
 }
