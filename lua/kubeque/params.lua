@@ -16,6 +16,51 @@ local M = {}
 ---True for a params object.
 M.is = core.is
 
+---Params of what a script may hold: params, a list of rows (tables by name) or a file's name.
+function M.of(value)
+  if core.is(value) then
+    return value
+  elseif type(value) == "string" then
+    return M.file(value)
+  elseif type(value) == "table" and getmetatable(value) == nil then
+    return M.rows(value)
+  end
+  core.misuse("params, a list of rows or the name of a file is needed, not %s", core.show(value))
+end
+
+-- ---- from elsewhere ----
+
+---Rows of a list: tables by name, which must all have the keys of the first, or, with `columns`,
+---lists in the order of these names.
+function M.rows(list, columns)
+  return require("kubeque.params.source").rows(list, columns)
+end
+
+---Rows of a function: generate({"a", "b"}, function() ... end). It is called at the start of each
+---walk and returns an iterator, which returns the values of the next row, and nil at the end.
+function M.generate(columns, start)
+  return require("kubeque.params.source").generate(columns, start)
+end
+
+---Rows of a file in the format of its ending: .csv, .tsv, .tab, .jsonl, .ndjson, .json; "-" is
+---stdin. Values are text as it stands in the file.
+function M.file(path, format)
+  return require("kubeque.params.source").file(path, format)
+end
+
+for _, format in ipairs { "csv", "tsv", "jsonl", "json" } do
+  M[format] = function(path)
+    return require("kubeque.params.source").file(path, format)
+  end
+end
+
+---Rows of a query of a SQLite database, which is only read.
+function M.sqlite(path, sql)
+  return require("kubeque.params.source").sqlite(path, sql)
+end
+
+-- ---- combined ----
+
 ---Every combination of its factors; the last varies fastest.
 ---A factor is params, or a table {name = values, ...} where values are params with one column, a
 ---list, one value, or something random; factors of one table come in the order of their names.
@@ -32,6 +77,8 @@ end
 function M.chain(...)
   return require("kubeque.params.combine").chain { ... }
 end
+
+-- ---- points on a line ----
 
 ---A column of given values.
 function M.values(list)
@@ -57,6 +104,55 @@ end
 ---n points at equal ratios, both ends included.
 function M.logspace(first, last, n)
   return require("kubeque.params.grid").logspace(first, last, n)
+end
+
+-- ---- random ----
+
+---Any number from `low` to `high`. Options of all random factors: seed (default 0).
+function M.uniform(low, high, options)
+  return require("kubeque.params.draw").uniform(low, high, options)
+end
+
+---Any number from `low` to `high`, each order of magnitude as likely.
+function M.loguniform(low, high, options)
+  return require("kubeque.params.draw").loguniform(low, high, options)
+end
+
+---Whole numbers from `low` to `high`.
+function M.integers(low, high, options)
+  return require("kubeque.params.draw").integers(low, high, options)
+end
+
+---Normally distributed numbers.
+function M.normal(mean, deviation, options)
+  return require("kubeque.params.draw").normal(mean, deviation, options)
+end
+
+---Factors of which points are taken instead of every combination: as of product, and random ones.
+---Its methods: sample(n, {seed=}), latin_hypercube(n, {seed=}), sobol(n, {seed=}), sampler(seed),
+---grid().
+function M.space(...)
+  return require("kubeque.params.space").new(require("kubeque.params.combine")
+    .factors({ ... }, "space"))
+end
+
+local function space_of(what, value)
+  if require("kubeque.params.space").is(value) then
+    return value
+  elseif core.is(value) or type(value) ~= "table" then
+    core.misuse("%s: a space or a table {name = factor} is needed, not %s", what, core.show(value))
+  end
+  return M.space(table.unpack(value[1] and value or { value }))
+end
+
+---n rows of which, for each factor, one lies in each n-th of its range.
+function M.latin_hypercube(space, n, options)
+  return space_of("latin_hypercube", space):latin_hypercube(n, options)
+end
+
+---n points of a Sobol' sequence.
+function M.sobol(space, n, options)
+  return space_of("sobol", space):sobol(n, options)
 end
 
 return M

@@ -102,7 +102,7 @@ end
 
 -- ---- making ----
 
-local function check_columns(columns)
+function M.check_columns(columns)
   local seen = {}
   if #columns == 0 then
     M.misuse("there are no columns: a row needs at least one value")
@@ -137,7 +137,7 @@ end
 
 ---A params object of { columns=, open=, n=, get= }; `open` follows from n and get.
 function M.new(fields)
-  check_columns(fields.columns)
+  M.check_columns(fields.columns)
   fields.open = fields.open or open_by_number(fields.n, fields.get)
   return setmetatable(fields, Params)
 end
