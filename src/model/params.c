@@ -16,6 +16,8 @@ enum params_format params_format_of(const char *name)
 	if ((n > 6 && strcasecmp(name + n - 6, ".jsonl") == 0) ||
 	    (n > 7 && strcasecmp(name + n - 7, ".ndjson") == 0))
 		return PARAMS_JSONL;
+	if (n > 5 && strcasecmp(name + n - 5, ".json") == 0)
+		return PARAMS_JSON;
 	return PARAMS_CSV;
 }
 
@@ -75,6 +77,9 @@ int params_fault(const struct params *p, int64_t line, int64_t row, struct err *
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	if (p->list)
+		return err_set(err, ERR_USAGE, "%s, object %lld: %s", p->o.name, (long long)line,
+			       text);
 	if (row > 0)
 		snprintf(where, sizeof(where), " (row %lld)", (long long)row);
 	return err_set(err, ERR_USAGE, "%s, line %lld%s: %s", p->o.name, (long long)line, where,
@@ -249,7 +254,7 @@ struct params *params_open(const struct params_options *o, params_read_fn read, 
 	static enum split (*const split[])(struct params *, struct err *) = {
 		[PARAMS_CSV] = params_split_csv,     [PARAMS_TSV] = params_split_tsv,
 		[PARAMS_JSONL] = params_split_jsonl, [PARAMS_LINES] = params_split_line,
-		[PARAMS_COMMANDS] = params_split_line,
+		[PARAMS_COMMANDS] = params_split_line, [PARAMS_JSON] = params_split_jsonl,
 	};
 	struct params *p = xcalloc(1, sizeof(*p));
 
@@ -257,6 +262,12 @@ struct params *params_open(const struct params_options *o, params_read_fn read, 
 	p->split = split[o->format];
 	p->read = read;
 	p->ctx = ctx;
+	if (o->format == PARAMS_JSON) {
+		p->list = json_list_new(read, ctx);
+		p->read = json_list_read;
+		p->ctx = p->list;
+		p->o.format = PARAMS_JSONL;
+	}
 	p->line = 1;
 	buf_init(&p->values);
 	if (open_header(p, err) < 0) {
@@ -332,6 +343,7 @@ void params_close(struct params *p)
 		return;
 	json_decref(p->first);
 	buf_release(&p->values);
+	free(p->list);
 	free(p->window);
 	free(p->field);
 	free(p->names);

@@ -22,9 +22,10 @@ enum params_format {
 	PARAMS_JSONL,    /* one object a line */
 	PARAMS_LINES,    /* one line a row, column "line" */
 	PARAMS_COMMANDS, /* one shell line a row; the one column is the line, not a parameter */
+	PARAMS_JSON,     /* one list of objects */
 };
 
-/* By the ending of a name: .tsv and .tab, .jsonl and .ndjson, else CSV (also for "-"). */
+/* By the ending of a name: .tsv and .tab, .jsonl and .ndjson, .json, else CSV (also for "-"). */
 enum params_format params_format_of(const char *name);
 
 /* Reads at most n bytes: how many, 0 at the end, -1 with err set. */

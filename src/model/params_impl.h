@@ -44,7 +44,12 @@ struct params {
 	char number[32];
 	const char *const *words;
 	size_t n_words;
+	struct json_list *list; /* JSON: what makes lines of it */
 };
+
+/* JSON: a list as lines (params_json.c); a params_read_fn. */
+struct json_list *json_list_new(params_read_fn read, void *ctx); /* free() it */
+ssize_t json_list_read(void *ctx, void *p, size_t n, struct err *err);
 
 /* Adds an empty field at `at`. */
 struct str *params_field(struct params *p, const char *at);

@@ -4,6 +4,7 @@
  *   id, mode ("new" | "clean" | "rerun" | "rerun-any"), dry_run, content, cluster, priority,
  *   policy (digest of a bundle in the CAS) or bundle (its text), max_running, info (JSON object), capacity (JSON object)
  *   rows ("one" | "params" | "seq" | "each" | "jobfile"), path, format, seq, each, only
+ *   spool (of kubeque.spool, instead of path)
  *   words, push, push_exclude, cd, clean_env,
  *   env (list of "NAME=value", or "=NAME=value" when the value is no template)
  *   image, timeout, retries, results, exclude: only when the user said so
@@ -23,6 +24,7 @@
 #include "script/convert.h"
 #include "script/libs.h"
 #include "script/session.h"
+#include "script/spool.h"
 #include "sys/hash.h"
 #include "sys/machine.h"
 #include "sys/signals.h"
@@ -152,7 +154,7 @@ static struct pairs pairs_of(lua_State *L, struct submit_call *c, const char *co
 }
 
 struct texts {
-	int each, words, push, push_exclude, env, results, exclude;
+	int spool, each, words, push, push_exclude, env, results, exclude;
 };
 
 static void read_lists(lua_State *L, struct submit_call *c, const struct texts *t)
@@ -161,6 +163,8 @@ static void read_lists(lua_State *L, struct submit_call *c, const struct texts *
 	const char *const *p;
 	size_t n;
 
+	if (t->spool)
+		s->spool = script_check_spool(L, t->spool);
 	if (t->each)
 		s->each = script_check_strings(L, t->each, &s->n_each);
 	if (t->words)
@@ -195,7 +199,8 @@ static void read_rows(lua_State *L, struct submit_call *c, const struct words *w
 {
 	static const char *const rows[] = { "one", "params", "seq", "each", "jobfile", NULL };
 	static const char *const modes[] = { "new", "clean", "rerun", "rerun-any", NULL };
-	static const char *const formats[] = { "csv", "tsv", "jsonl", "lines", "commands", NULL };
+	static const char *const formats[] = { "csv", "tsv", "jsonl", "lines", "commands",
+					       "json", NULL };
 	struct submit_spec *s = &c->spec;
 	struct err err = ERR_INIT;
 
@@ -211,7 +216,10 @@ static void read_rows(lua_State *L, struct submit_call *c, const struct words *w
 		err_prefix(&err, "option --rows");
 		script_raise(L, &err);
 	}
-	if ((s->rows == SUBMIT_PARAMS || s->rows == SUBMIT_JOBFILE) != (s->path != NULL))
+	if (s->spool && (s->path || s->rows != SUBMIT_PARAMS))
+		luaL_error(L, "option 'spool' goes with rows 'params', without 'path'");
+	if ((s->rows == SUBMIT_PARAMS || s->rows == SUBMIT_JOBFILE) !=
+	    (s->path != NULL || s->spool != NULL))
 		luaL_error(L, "option 'path' goes with rows 'params' and 'jobfile'");
 }
 
@@ -256,6 +264,7 @@ static void read_spec(lua_State *L, struct submit_call *c)
 		{ "capacity", .str = &s->capacity },
 		{ "rows", .str = &w.rows },
 		{ "path", .str = &s->path },
+		{ "spool", .any = &t.spool },
 		{ "format", .str = &w.format },
 		{ "seq", .str = &w.seq },
 		{ "each", .table = &t.each },

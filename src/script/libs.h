@@ -30,6 +30,8 @@
 	X(reap) \
 	X(results) \
 	X(session) \
+	X(source) \
+	X(spool) \
 	X(submit) \
 	X(submitter) \
 	X(term) \

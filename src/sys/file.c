@@ -237,6 +237,29 @@ int file_temp(int dirfd, const char *prefix, mode_t mode, char *name, struct err
 	return fd;
 }
 
+int file_unnamed(struct err *err)
+{
+	const char *dir = getenv("TMPDIR");
+	char name[FILE_TEMP_SIZE];
+	int dirfd, fd;
+
+	if (!dir || dir[0] != '/')
+		dir = "/tmp";
+	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	dirfd = file_open_dir(AT_FDCWD, dir, err);
+	if (dirfd < 0)
+		return -1;
+	fd = file_temp(dirfd, ".kubeque-", 0600, name, err);
+	if (fd >= 0)
+		(void)unlinkat(dirfd, name, 0);
+	else
+		err_prefix(err, "%s", dir);
+	close(dirfd);
+	return fd;
+}
+
 /* Descriptor of the directory that holds `path`; *base is the last component. */
 static int open_parent(int dirfd, const char *path, const char **base, struct err *err)
 {

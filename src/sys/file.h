@@ -51,6 +51,8 @@ int file_write(int dirfd, const char *path, const void *p, size_t n, mode_t mode
  * holds FILE_TEMP_SIZE bytes. Returns the descriptor. `prefix` at most 40 bytes. */
 enum { FILE_TEMP_SIZE = 64 };
 int file_temp(int dirfd, const char *prefix, mode_t mode, char *name, struct err *err);
+/* A file without a name in $TMPDIR (/tmp), O_RDWR: gone when it is closed. */
+int file_unnamed(struct err *err);
 /* fsync of a directory descriptor; a file system that cannot is not an error. */
 int file_sync_dir(int dirfd, struct err *err);
 /* Up to `max` bytes from offset `at` appended to *out; from where a pipe stands. 0/-1. */

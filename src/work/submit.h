@@ -22,10 +22,11 @@
 #include "model/params.h"
 #include "model/ranges.h"
 #include "queue/queue.h"
+#include "work/spool.h"
 
 enum submit_rows {
 	SUBMIT_ONE,    /* one task, no parameters */
-	SUBMIT_PARAMS, /* `path` ("-": stdin) in `format`: -p, --lines, --commands */
+	SUBMIT_PARAMS, /* `path` ("-": stdin) in `format`: -p, --lines, --commands; or `spool` */
 	SUBMIT_SEQ,
 	SUBMIT_EACH,
 	SUBMIT_JOBFILE, /* `path`, JSON */
@@ -68,6 +69,7 @@ struct submit_spec {
 	enum submit_rows rows;
 	const char *path;
 	enum params_format format;
+	const struct spool *spool; /* instead of path: rows that a script made; borrowed */
 	struct seq seq;
 	const char *const *each;
 	size_t n_each;

@@ -40,7 +40,7 @@ static int class_index(struct plan *p, const struct class *c, size_t task, struc
 		return err_set(err, ERR_USAGE,
 			       "%s: tasks[%zu].resources: more than %d different combinations of "
 			       "resources, image and timeout in one job",
-			       p->rows.name, task, CLASSES_MAX);
+			       p->rows.source.name, task, CLASSES_MAX);
 	p->classes[p->n_classes] = *c;
 	return (int)p->n_classes++;
 }

@@ -120,7 +120,7 @@ static int add_task_download(struct plan *p, size_t task, const struct download 
 	size_t id;
 
 	if (add_download(p->pool, d, &id, err) < 0)
-		return err_prefix(err, "%s: tasks[%zu]", p->rows.name, task);
+		return err_prefix(err, "%s: tasks[%zu]", p->rows.source.name, task);
 	p->file_ids[task].id = xreallocarray(p->file_ids[task].id, p->file_ids[task].n + 1,
 					     sizeof(*p->file_ids[task].id));
 	p->file_ids[task].id[p->file_ids[task].n++] = id;
@@ -160,7 +160,7 @@ static int add_downloads(struct plan *p, struct err *err)
 		if (map_get(&own, dst.p))
 			ret = add_replaced(p, d, dst.p, err);
 		else if (add_download(p->inputs, d, NULL, err) < 0)
-			ret = err_prefix(err, "%s: common.downloads[%zu]", p->rows.name, i);
+			ret = err_prefix(err, "%s: common.downloads[%zu]", p->rows.source.name, i);
 	}
 	for (size_t i = 0; i < f->n && ret == 0; i++) {
 		for (size_t k = 0; k < f->tasks[i].downloads.n && ret == 0; k++)

@@ -309,7 +309,7 @@ static int check_rows(struct plan *p, struct task_maker *m, struct err *err)
 
 	while ((ret = rows_next(&p->rows, &row, err)) > 0) {
 		if (++p->n > SEQ_MAX)
-			return err_set(err, ERR_USAGE, "%s: more than %d tasks", p->rows.name,
+			return err_set(err, ERR_USAGE, "%s: more than %d tasks", p->rows.source.name,
 				       SEQ_MAX);
 		if ((p->n & 0xfff) == 0 && p->to->stop && p->to->stop(p->to->ctx))
 			return err_set(err, ERR_INTERRUPTED, "interrupted");
@@ -323,7 +323,7 @@ static int check_rows(struct plan *p, struct task_maker *m, struct err *err)
 			content_add_row(p, &row, m);
 	}
 	if (ret == 0 && p->n == 0)
-		return err_set(err, ERR_USAGE, "%s holds no tasks", p->rows.name);
+		return err_set(err, ERR_USAGE, "%s holds no tasks", p->rows.source.name);
 	return ret;
 }
 

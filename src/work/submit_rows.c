@@ -1,127 +1,22 @@
 #include "work/submit_rows.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/base.h"
 #include "sys/file.h"
 
-enum { JOBFILE_MAX = 1 << 30, SPOOL_BUFFER = 64 * 1024 };
-
-/* An unnamed file in $TMPDIR. */
-static int open_unnamed(struct err *err)
-{
-	const char *dir = getenv("TMPDIR");
-	char name[FILE_TEMP_SIZE];
-	int dirfd, fd;
-
-	if (!dir || dir[0] != '/')
-		dir = "/tmp";
-	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		return fd;
-	dirfd = file_open_dir(AT_FDCWD, dir, err);
-	if (dirfd < 0)
-		return -1;
-	fd = file_temp(dirfd, ".kubeque-rows-", 0600, name, err);
-	if (fd >= 0)
-		(void)unlinkat(dirfd, name, 0);
-	close(dirfd);
-	return fd;
-}
-
-/* Copies what can be read only once. Returns the copy; `fd` stays open. */
-static int spool(struct rows *r, int fd, struct err *err)
-{
-	char *buffer = xmalloc(SPOOL_BUFFER);
-	int copy = open_unnamed(err), ret = -1;
-
-	if (copy < 0)
-		goto out;
-	for (;;) {
-		ssize_t got = read(fd, buffer, SPOOL_BUFFER);
-
-		if (r->stop && r->stop(r->ctx)) {
-			err_set(err, ERR_INTERRUPTED, "interrupted");
-			goto out;
-		}
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0) {
-			err_sys(err, "%s", r->name);
-			goto out;
-		}
-		if (got == 0)
-			break;
-		if (file_write_fd(copy, buffer, (size_t)got, err) < 0) {
-			err_prefix(err, "copying %s", r->name);
-			goto out;
-		}
-	}
-	ret = copy;
-	copy = -1;
-out:
-	if (copy >= 0)
-		close(copy);
-	free(buffer);
-	return ret;
-}
-
-static int open_source(struct rows *r, struct err *err)
-{
-	bool is_stdin = strcmp(r->spec->path, "-") == 0;
-	int fd, copy;
-
-	r->name = is_stdin ? "stdin" : r->spec->path;
-	if (is_stdin)
-		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-	else
-		fd = open(r->spec->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0) {
-		err_sys(err, "%s", r->name);
-		err->code = err->code == ERR_IO ? ERR_USAGE : err->code;
-		return -1;
-	}
-	r->fd = fd;
-	if (fstat(fd, &r->seen) < 0)
-		return err_sys(err, "%s", r->name);
-	if (S_ISDIR(r->seen.st_mode))
-		return err_set(err, ERR_USAGE, "%s is a directory, a file is needed", r->name);
-	if (S_ISREG(r->seen.st_mode) && !is_stdin)
-		return 0;
-	copy = spool(r, fd, err);
-	if (copy < 0)
-		return -1;
-	close(fd);
-	r->fd = copy;
-	r->spooled = true;
-	return 0;
-}
-
-static ssize_t read_source(void *ctx, void *p, size_t n, struct err *err)
-{
-	struct rows *r = ctx;
-	ssize_t got;
-
-	do {
-		got = pread(r->fd, p, n, (off_t)r->offset);
-	} while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return err_sys(err, "%s", r->name);
-	r->offset += got;
-	return got;
-}
+enum { JOBFILE_MAX = 1 << 30 };
 
 static int open_params(struct rows *r, struct err *err)
 {
 	const struct submit_spec *s = r->spec;
-	struct params_options o = { .format = s->format, .name = r->name, .rows = &s->only };
+	struct params_options o = { .format = s->format, .name = r->source.name, .rows = &s->only };
 
-	r->offset = 0;
+	r->source.offset = 0;
 	switch (s->rows) {
 	case SUBMIT_PARAMS:
-		r->params = params_open(&o, read_source, r, err);
+		r->params = params_open(&o, row_source_read, &r->source, err);
 		break;
 	case SUBMIT_SEQ:
 		r->params = params_seq(&s->seq, &s->only);
@@ -141,11 +36,11 @@ static int open_jobfile(struct rows *r, struct err *err)
 	struct buf text = BUF_INIT;
 	int ret;
 
-	if (lseek(r->fd, 0, SEEK_SET) < 0)
-		return err_sys(err, "%s", r->name);
-	ret = file_read_fd(r->fd, JOBFILE_MAX, &text, err);
+	if (lseek(r->source.fd, 0, SEEK_SET) < 0)
+		return err_sys(err, "%s", r->source.name);
+	ret = file_read_fd(r->source.fd, JOBFILE_MAX, &text, err);
 	if (ret == 0)
-		ret = jobfile_parse(r->name, buf_str(&text), &r->jobfile, err);
+		ret = jobfile_parse(r->source.name, buf_str(&text), &r->jobfile, err);
 	buf_release(&text);
 	return ret;
 }
@@ -164,10 +59,14 @@ static void keep_columns(struct rows *r, const struct columns *from)
 int rows_open(struct rows *r, const struct submit_spec *spec, bool (*stop)(void *), void *ctx,
 	      struct err *err)
 {
-	*r = (struct rows){ .spec = spec, .fd = -1, .name = "", .stop = stop, .ctx = ctx };
-	if ((spec->rows == SUBMIT_PARAMS || spec->rows == SUBMIT_JOBFILE) &&
-	    open_source(r, err) < 0)
+	*r = (struct rows){ .spec = spec, .source = ROW_SOURCE_INIT };
+	if (spec->rows == SUBMIT_PARAMS && spec->spool) {
+		if (row_source_share(&r->source, "params", spec->spool->fd, err) < 0)
+			return -1;
+	} else if ((spec->rows == SUBMIT_PARAMS || spec->rows == SUBMIT_JOBFILE) &&
+		   row_source_open(&r->source, spec->path, stop, ctx, err) < 0) {
 		return -1;
+	}
 	if (spec->rows == SUBMIT_JOBFILE)
 		return open_jobfile(r, err);
 	if (open_params(r, err) < 0)
@@ -185,10 +84,9 @@ void rows_close(struct rows *r)
 		params_close(r->params);
 	if (r->spec->rows == SUBMIT_JOBFILE)
 		jobfile_release(&r->jobfile);
-	if (r->fd >= 0)
-		close(r->fd);
+	row_source_close(&r->source);
 	arena_release(&r->arena);
-	*r = (struct rows){ .fd = -1 };
+	*r = (struct rows){ .source = ROW_SOURCE_INIT };
 }
 
 static int next_of_jobfile(struct rows *r, struct row *out)
@@ -235,12 +133,6 @@ static int same_columns(const struct rows *r, const struct columns *now)
 	return 1;
 }
 
-static int changed(const struct rows *r, struct err *err)
-{
-	return err_set(err, ERR_USAGE, "%s changed while it was read, nothing was submitted",
-		       r->name);
-}
-
 int rows_rewind(struct rows *r, struct err *err)
 {
 	r->next = 0;
@@ -252,21 +144,16 @@ int rows_rewind(struct rows *r, struct err *err)
 		(void)rows_unchanged(r, err);
 		return -1;
 	}
-	return same_columns(r, params_columns(r->params)) ? 0 : changed(r, err);
+	if (same_columns(r, params_columns(r->params)))
+		return 0;
+	return err_set(err, ERR_USAGE, "%s changed while it was read, nothing was submitted",
+		       r->source.name);
 }
 
 int rows_unchanged(const struct rows *r, struct err *err)
 {
-	const struct stat *a = &r->seen;
-	struct stat b;
-
-	if (r->fd < 0 || r->spooled)
+	if (row_source_unchanged(&r->source, err) == 0)
 		return 0;
-	if (fstat(r->fd, &b) < 0)
-		return err_sys(err, "%s", r->name);
-	if (a->st_size != b.st_size || a->st_mtim.tv_sec != b.st_mtim.tv_sec ||
-	    a->st_mtim.tv_nsec != b.st_mtim.tv_nsec || a->st_ctim.tv_sec != b.st_ctim.tv_sec ||
-	    a->st_ctim.tv_nsec != b.st_ctim.tv_nsec)
-		return changed(r, err);
-	return 0;
+	return err->sys ? -1 : err_set(err, ERR_USAGE, "%s changed while it was read, nothing was "
+				       "submitted", r->source.name);
 }

@@ -6,11 +6,11 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "base/err.h"
 #include "model/jobfile.h"
 #include "model/params.h"
+#include "work/row_source.h"
 #include "work/submit.h"
 
 struct row {
@@ -22,15 +22,9 @@ struct row {
 struct rows {
 	/* private */
 	const struct submit_spec *spec;
-	const char *name;   /* for messages */
-	int fd;             /* -1: nothing is read */
-	bool spooled;       /* an own copy: cannot change */
-	int64_t offset;
-	struct stat seen;
+	struct row_source source;
 	struct params *params;
 	int64_t next;       /* SUBMIT_ONE, SUBMIT_JOBFILE: how many were given */
-	bool (*stop)(void *ctx);
-	void *ctx;
 	struct arena arena; /* names of the columns */
 	struct columns columns;
 	struct strs names;  /* the same */

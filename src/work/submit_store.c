@@ -51,7 +51,7 @@ int chunker_next(struct chunker *c, struct err *err)
 			return -1;
 		if (c->n != c->plan->n)
 			return err_set(err, ERR_USAGE, "%s changed while it was read, nothing was "
-				       "submitted", c->plan->rows.name);
+				       "submitted", c->plan->rows.source.name);
 		return 0;
 	}
 	if (maker_make(&c->maker, c->plan, &row, false, err) < 0)

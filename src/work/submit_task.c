@@ -158,7 +158,7 @@ static int check_first_word(struct task_maker *m, const struct plan *p, const st
 	if (!f && row->task)
 		return err_set(err, ERR_USAGE,
 			       "%s: tasks[%lld].command: %.*s is not among its downloads",
-			       p->rows.name, (long long)row->number - 1,
+			       p->rows.source.name, (long long)row->number - 1,
 			       (int)MIN(word.n, 1000), word.p);
 	if (!f)
 		return err_set(err, ERR_USAGE,
