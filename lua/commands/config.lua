@@ -15,6 +15,9 @@ local function run(opt)
     out:row { key = name, value = config.show(key, values[name]),
       source = values._source[name] or "not set" }
   end
+  for _, row in ipairs(require("kubeque.provider").shown(values)) do
+    out:row(row)
+  end
   out:close()
 end
 

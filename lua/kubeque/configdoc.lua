@@ -40,6 +40,16 @@ durations are `90`, `90s`, `5m`, `2h`, `1d`, `1h30m`; CPUs may be a fraction.
 | --- | --- | --- | --- |
 ]]
 
+local providers = [[
+
+## Node providers
+
+`provider` chooses where nodes come from, `provider.KEY = value` sets an option of it (in the
+environment `KUBEQUE_PROVIDER_KEY`). Such lines count if their file chooses the same provider or
+none. What a provider does not know is an error with file, line and the nearest name.
+docs/providers.md says how to choose one and how to write one.
+]]
+
 local outro = [[
 
 ## The store of this machine
@@ -79,7 +89,8 @@ function M.markdown()
     out[#out + 1] = ("| %s | %s | %s | %s |"):format(name, default_of(key),
       key.where and "yes" or "", help)
   end
-  return intro .. table.concat(out, "\n") .. "\n" .. outro
+  return intro .. table.concat(out, "\n") .. "\n" .. providers
+    .. require("kubeque.provider").markdown() .. outro
 end
 
 return M

@@ -64,6 +64,12 @@ function M.provider(ctx)
   return require("kubeque.provider").of(ctx.config)
 end
 
+---Is it the one that is C? That one asks nobody and has no time limit.
+function M.is_builtin(ctx)
+  local chosen = M.provider(ctx)
+  return chosen.name == "local" and chosen.found.place == "builtin"
+end
+
 ---Do its nodes run on this machine and nowhere else?
 function M.is_local(ctx)
   return M.provider(ctx).provider.requires == "any queue"
@@ -74,7 +80,7 @@ local function call(ctx, method, ...)
   local chosen = M.provider(ctx)
   local calls = require "kubeque.provider_call"
   local answer
-  if chosen.found.place == "builtin" and chosen.name == "local" then
+  if M.is_builtin(ctx) then
     answer = calls.call_here(chosen, method, { ... })
   else
     answer = calls.call(chosen, method, { ... },

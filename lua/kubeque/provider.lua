@@ -49,7 +49,11 @@ local FIELDS = { name = "string", summary = "string", requires = "string",
   remove = "function", logs = "function" }
 local OPTION_FIELDS = { type = true, default = true, required = true, help = true, choices = true,
   min = true, max = true }
-local REQUIRES = { ["any queue"] = true, ["shared queue"] = true }
+
+---What `requires` may say, and what it means.
+M.requirements = { ["any queue"] = "nothing of the queue: its nodes run on this machine",
+  ["shared queue"] = "a queue that all its nodes reach" }
+local REQUIRES = M.requirements
 local CAPABILITIES = { waits = true }
 
 ---Types of options, as words of a declaration.
@@ -320,6 +324,57 @@ function M.of(config)
     config._provider = chosen
   end
   return chosen
+end
+
+-- ---- for people ----
+
+local function show(decl, value)
+  if type(value) == "boolean" then
+    return value and "yes" or "no"
+  end
+  return require("kubeque.config").show({ type = decl.type }, value)
+end
+
+---Options in force as rows { key =, value =, source = }, for `kubeque config`: none for a provider
+---without options of its own, and as written where the provider cannot be loaded.
+function M.shown(config)
+  local rows = {}
+  local ok, chosen = pcall(M.of, config)
+  if not ok then
+    local f = fault.of(chosen)
+    kubeque.log.warn(f and f.message or tostring(chosen))
+    for key, setting in pairs(settings(config)) do
+      rows[#rows + 1] = { key = "provider." .. key, value = setting.text, source = setting.place }
+    end
+  else
+    for key, decl in pairs(chosen.provider.options) do
+      if config.provider ~= "local" or chosen.places[key] then
+        rows[#rows + 1] = { key = "provider." .. key, value = show(decl, chosen.options[key]),
+          source = chosen.places[key] or chosen.options[key] ~= nil and "default" or "not set" }
+      end
+    end
+  end
+  table.sort(rows, function(a, b) return a.key < b.key end)
+  return rows
+end
+
+---Options of the compiled-in providers, for docs/configuration.md.
+function M.markdown()
+  local out = {}
+  for _, path in ipairs(kubeque.embedded.list "providers/") do
+    local provider = require("builtin." .. path:gsub("/", "."))
+    out[#out + 1] = ("\n### provider = %s\n\n%s; it needs %s.\n"):format(provider.name,
+      provider.summary:gsub("^%l", string.upper), M.requirements[provider.requires])
+    out[#out + 1] = "| key | default | meaning |\n| --- | --- | --- |"
+    for _, key in ipairs(names(provider.options)) do
+      local decl = provider.options[key]
+      local default = decl.default ~= nil and "`" .. show(decl, decl.default) .. "`"
+        or decl.required and "(needed)" or ""
+      out[#out + 1] = ("| `provider.%s` | %s | %s |"):format(key, default,
+        (decl.help:gsub("|", "\\|")))
+    end
+  end
+  return table.concat(out, "\n") .. "\n"
 end
 
 setmetatable(M, { __call = declare })
