@@ -26,6 +26,7 @@
 	X(nodes) \
 	X(policies) \
 	X(proc) \
+	X(proc_all) /* behind proc, which it adds to */ \
 	X(queue) \
 	X(reap) \
 	X(results) \

@@ -83,6 +83,15 @@ ok(ini("[a]\nk=" .. ("x"):rep(4094)), "4096 bytes are fine")
 -- processes
 same({ proc.run { "sh", "-c", "cat; echo e >&2; exit 3", stdin = "in" } }, { 3, "in", "e\n" },
   "code, stdout, stderr")
+do
+  local began = kubeque.time.mono()
+  local got = proc.all { timeout = 0.3, commands = { { "sleep", "60" }, { "sh", "-c", "exit 3" },
+    { "sleep", "60" }, { "cat", stdin = "x" } } }
+  ok(got[1].timeout and got[3].timeout and got[1].code == 255 and kubeque.time.mono() - began < 10,
+    "several programs at a time, each with its limit")
+  same({ got[2].code, got[4].code, got[4].out, got[4].timeout }, { 3, 0, "x", nil },
+    "what each said, in order")
+end
 is(proc.run { "/nosuch/program" }, 127, "127: not there")
 is(proc.run { "sh", "-c", "kill -9 $$" }, 137, "128 + signal")
 same({ proc.run { "sh", "-c", "echo $A$B", env = { A = "x", PATH = "/bin:/usr/bin" } } },

@@ -68,6 +68,8 @@ static const char *const snippets[] = {
 	"assert(kubeque.proc.run{'/bin/true', env = {A = 'b'}} == 0)",
 	"assert(kubeque.proc.run{'/bin/true', timeout = 60, stderr = 'inherit'} == 0)",
 	"local r, m, c = kubeque.proc.run{'/bin/sleep', '60', timeout = 0.01} assert(not r and c == 'timeout', m)",
+	"local r = kubeque.proc.all{commands = {{'/bin/cat', stdin = 'a'}, {'/nosuch'}}, parallel = 2}\n"
+	"assert(r[1].out == 'a' and r[1].code == 0 and r[2].code == 127 and r[2].err:find('not found'))",
 	"assert(kubeque.queue.job('job').id == 'job' and kubeque.queue.job('LAST').n == 3)",
 	"local j, m, c = kubeque.queue.job('nosuch') assert(not j and c == 'not_found')",
 	"assert(kubeque.queue.job_by_born(JOB.born).id == 'job')",
@@ -159,6 +161,9 @@ static const struct { const char *code, *message; } wrong[] = {
 	{ "kubeque.http.request{url = URL, headers = {a = {}}}", "option 'headers'" },
 	{ "kubeque.http.request{url = URL, timeout = 0}", "option 'timeout' is out of range" },
 	{ "assert(kubeque.http.request{url = 'nosuch'})", "begins with http:// or https://" },
+	{ "kubeque.proc.all{commands = {{}}}", "no program" },
+	{ "kubeque.proc.all{comands = {}}", "did you mean 'commands'?" },
+	{ "kubeque.proc.all{commands = {{'/bin/cat', stdin = 'a'}, 3}}", "table expected" },
 	{ "kubeque.proc.run{'/bin/true', stderr = 'x'}", "inherit" },
 	{ "kubeque.proc.run{'/bin/true', timeout = -1}", "out of range" },
 	{ "MANIFEST.close(3)", "kubeque.manifest expected" },
