@@ -14,6 +14,9 @@ return {
       fails = true,
       help = "Runs a program on our own stdin, stdout and stderr and waits for its end; what the "
         .. "keyboard sends is for it. `stdin` cannot be given." },
+    { "all", args = { { "options", "processes" } }, returns = { { "process_result[]" } },
+      fails = true,
+      help = "Runs several programs at a time and gives what each printed (16 MiB at most)." },
     { "exec", args = { { "argv", "string[]" },
         { "env", "table<string, string>", "its whole environment", optional = true },
         { "cwd", "string", "its directory", optional = true } },
@@ -42,6 +45,19 @@ return {
       { "env", "table<string, string>", "its whole environment", optional = true,
         default = "ours" },
       { "cwd", "string", "its directory", optional = true, default = "ours" },
+      { "timeout", "number", "seconds after which it is killed with all it started (run only): "
+        .. "`nil, why, \"timeout\"`", optional = true },
+      { "stderr", '"inherit"', "it writes to our stderr (run only)", optional = true },
+    } },
+    { "processes", help = "Programs to run.", fields = {
+      { "commands", "table[]", "each the program and its arguments, as a list, and `stdin`" },
+      { "parallel", "integer", "so many at a time", optional = true, default = "16" },
+      { "timeout", "number", "seconds for each", optional = true, default = "none" },
+    } },
+    { "process_result", help = "What became of one.", fields = {
+      { "code", "integer", "exit code; 255 when its time was up" },
+      { "out", "string", "stdout" }, { "err", "string", "stderr" },
+      { "timeout", "boolean", "its time was up", optional = true },
     } },
   },
 }

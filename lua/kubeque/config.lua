@@ -59,6 +59,13 @@ function parse.path(text, _, base)
   return absolute(text, base)
 end
 
+function parse.script(text, _, base)
+  if text:find "/" or text:find "%.lua$" then
+    return absolute(text, base)
+  end
+  return text
+end
+
 function parse.url(text, _, base)
   if text == "" then
     return nil, "is empty"

@@ -4,7 +4,8 @@
 --   [1]      name; alias: other spellings
 --   type     "string", "url" (gs://... or a directory), "path", "cpu", "memory" (bytes),
 --            "duration" (seconds), "list" (separated by commas), "resources", "choice",
---            "policies" (SPECs separated by blanks)
+--            "policies" (SPECs separated by blanks),
+--            "script" (a name, or a file: with a slash or .lua)
 --   default  value; `shown` is how documentation writes a default that depends on the machine
 --   where    belongs to the group of keys that say where work is done and kept, which are taken
 --            together from one source
@@ -29,7 +30,7 @@ return {
     help = "region of the project's resources" },
   { "cluster_name", type = "string", where = true, default = "local",
     help = "nodes of one name work for the same jobs" },
-  { "provider", type = "string", default = "local",
+  { "provider", type = "script", default = "local",
     help = "where nodes come from: local (processes of this machine), ssh, slurm, or a script of "
       .. "yours; `provider.KEY=value` sets its options, see below" },
   { "machine_type", type = "string", default = "n1-standard-2",

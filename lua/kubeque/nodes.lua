@@ -95,6 +95,12 @@ local function own_binary()
   return path and kubeque.fs.stat(path) and path or "kubeque"
 end
 
+---Hexadecimal digits that nobody else has.
+local function random_hex(bytes)
+  local source <close> = assert(io.open("/dev/urandom", "rb"))
+  return (source:read(bytes):gsub(".", function(c) return ("%02x"):format(c:byte()) end))
+end
+
 ---What a provider's `add` is asked for (kubeque.provider says what is in it).
 local function request_of(ctx, o)
   local home = ctx.config._queue_home
@@ -103,7 +109,7 @@ local function request_of(ctx, o)
     command[#command + 1] = "--machine"
     command[#command + 1] = ("%s %s"):format(require("kubeque.store").machine())
   end
-  local prefix = ("%s-%s"):format(ctx.config.provider:sub(1, 16), kubeque.queue.uuid():sub(1, 8))
+  local prefix = ("%s-%s"):format(ctx.config.provider:sub(1, 16), random_hex(4))
   local nodes = {}
   for i = 1, o.count do
     local words = table.move(command, 1, #command, 1, {})

@@ -36,28 +36,42 @@
 -- Functions run in a process of their own (kubeque.provider_call): one that hangs or dies is ended
 -- and reported, with all it started, and takes nothing with it.
 
+local declare = require "kubeque.declare"
 local fault = require "kubeque.fault"
 
 local M = {}
 
-local nearest = function(word, names)
-  return require("kubeque.options").nearest(word, names)
-end
-
-local FIELDS = { name = "string", summary = "string", requires = "string",
-  capabilities = "table", options = "table", add = "function", list = "function",
-  remove = "function", logs = "function" }
-local OPTION_FIELDS = { type = true, default = true, required = true, help = true, choices = true,
-  min = true, max = true }
-
 ---What `requires` may say, and what it means.
 M.requirements = { ["any queue"] = "nothing of the queue: its nodes run on this machine",
   ["shared queue"] = "a queue that all its nodes reach" }
-local REQUIRES = M.requirements
-local CAPABILITIES = { waits = true }
 
----Types of options, as words of a declaration.
-M.types = { "string", "list", "int", "number", "flag", "path", "duration", "memory", "choice" }
+local fields = {
+  name = { type = "string", required = true },
+  summary = { type = "string", required = true },
+  requires = { type = "string", required = true },
+  capabilities = { type = "table" },
+  options = { type = "table" },
+  add = { type = "function", required = true },
+  list = { type = "function", required = true },
+  remove = { type = "function" },
+  logs = { type = "function" },
+}
+
+local option_fields = {
+  type = { type = "string" },
+  default = { type = "string|number|boolean|table" },
+  required = { type = "boolean" },
+  help = { type = "string", required = true },
+  choices = { type = "table" },
+  min = { type = "number" },
+  max = { type = "number" },
+}
+
+local capability_fields = { waits = { type = "boolean" } }
+
+-- Types of options, and what their values are in Lua.
+local value_types = { string = "string", path = "string", choice = "string", list = "table",
+  int = "number", number = "number", duration = "number", memory = "number", flag = "boolean" }
 
 local TIMEOUT = { type = "duration", default = 60, help = "time limit of one call of the provider" }
 
@@ -70,19 +84,96 @@ local function names(set)
   return list
 end
 
----Text for a word that is none of a set: with the nearest that is.
+---"unknown KIND WORD", with the nearest of a set or all of them.
 local function unknown(kind, word, set)
-  local all = names(set)
-  local near = type(word) == "string" and nearest(word, all)
-  if near then
-    return ("unknown %s %s (did you mean %s?)"):format(kind, word, near)
-  end
-  return ("unknown %s %s (there are: %s)"):format(kind, tostring(word), table.concat(names(set), ", "))
+  local near = require("kubeque.options").nearest(word, names(set))
+  return ("unknown %s %s (%s)"):format(kind, word, near and "did you mean " .. near .. "?"
+    or "there are: " .. table.concat(names(set), ", "))
 end
 
 -- ---- declarations ----
 
----One typed value from text. `nil, why` when it is none.
+local function check_option(name, decl)
+  local what = "kubeque.provider: option " .. tostring(name)
+  if type(name) ~= "string" or not name:find "^%l[%l%d_]*$" then
+    declare.fail("options", what .. ": a name is small letters, digits and _")
+  elseif name == "timeout" then
+    declare.fail(name, what .. ": every provider has it already")
+  end
+  declare.check(what, decl, option_fields)
+  local kind = decl.type or "string"
+  if not value_types[kind] then
+    declare.fail(kind, ("%s: %s"):format(what, unknown("type", kind, value_types)))
+  elseif (kind == "choice") ~= (decl.choices ~= nil) then
+    declare.fail(name, what .. ': type = "choice" and choices = {...} go together')
+  elseif decl.default ~= nil and type(decl.default) ~= value_types[kind] then
+    declare.fail(name, ("%s: the default of a %s is a %s, not a %s"):format(what, kind,
+      value_types[kind], type(decl.default)))
+  end
+end
+
+---kubeque.provider{...}: checks a declaration and returns it as a provider. Raises.
+---@param spec table see above
+---@return table provider
+function M.declare(spec)
+  if type(spec) == "table" and getmetatable(spec) == M.meta then
+    return spec
+  end
+  declare.check("kubeque.provider", spec, fields, 2)
+  if not spec.name:find "^%a[%w_-]*$" then
+    declare.fail("name", ("kubeque.provider: name %q: letters, digits, _ and - are allowed"):format(
+      spec.name))
+  elseif not M.requirements[spec.requires] then
+    declare.fail("requires", ("kubeque.provider: %s"):format(unknown("requirement",
+      '"' .. spec.requires .. '"', M.requirements)))
+  end
+  declare.check("kubeque.provider: capabilities", spec.capabilities or {}, capability_fields)
+  local provider = {}
+  for key, value in pairs(spec) do
+    provider[key] = value
+  end
+  provider.capabilities = spec.capabilities or {}
+  provider.options = { timeout = TIMEOUT }
+  for name, decl in pairs(spec.options or {}) do
+    check_option(name, decl)
+    provider.options[name] = decl
+  end
+  return setmetatable(provider, M.meta)
+end
+
+M.meta = { __name = "kubeque.provider" }
+M.public = M.declare
+
+---The provider of a script that kubeque.scripts found. Raises a fault (exit 7) that names file and
+---line.
+---@return table provider
+function M.load(found)
+  if found.place == "builtin" then
+    return (require("builtin.providers." .. found.name))
+  end
+  local scripts = require "kubeque.scripts"
+  local value, why, code = scripts.load(found, 0.5)
+  if value == nil and why then
+    fault.raisef(code, "provider %s: %s", found.name, why)
+  elseif type(value) ~= "table" then
+    fault.raisef("script", "provider %s: %s: it returns a %s: it has to end with `return "
+      .. "kubeque.provider{...}`", found.name, found.path, type(value))
+  end
+  scripts.current = found
+  local ok, provider = pcall(M.declare, value)
+  scripts.current = nil
+  if not ok then
+    fault.raisef("script", "provider %s: %s", found.name, provider.message or tostring(provider))
+  elseif provider.name ~= found.name then
+    fault.raisef("script", "provider %s: %s: name = %q must be that of the file", found.name,
+      scripts.locate(found, "name"), provider.name)
+  end
+  return provider
+end
+
+-- ---- options ----
+
+-- How text of the types that kubeque.config does not know is read: a value, or nil and why not.
 local parse = {}
 
 function parse.int(text)
@@ -124,126 +215,6 @@ local function parse_option(decl, text, base)
   end
   return value
 end
-
-local LUA_TYPES = { string = "string", path = "string", choice = "string", list = "table",
-  int = "number", number = "number", duration = "number", memory = "number", flag = "boolean" }
-
-local function check_option(name, decl, misuse)
-  if type(name) ~= "string" or not name:find "^%l[%l%d_]*$" then
-    misuse("option %s: a name is small letters, digits and _", tostring(name))
-  elseif name == "timeout" then
-    misuse "option timeout: every provider has it already"
-  elseif type(decl) ~= "table" then
-    misuse('option %s is declared by a table: { type = "string", help = "..." }', name)
-  end
-  for field in pairs(decl) do
-    if not OPTION_FIELDS[field] then
-      misuse("option %s: %s", name, unknown("field", field, OPTION_FIELDS))
-    end
-  end
-  local kind = decl.type or "string"
-  if not LUA_TYPES[kind] then
-    misuse("option %s: %s", name, unknown("type", kind, LUA_TYPES))
-  elseif kind == "choice" and type(decl.choices) ~= "table" then
-    misuse("option %s: a choice needs choices = { ... }", name)
-  elseif decl.default ~= nil and type(decl.default) ~= LUA_TYPES[kind] then
-    misuse("option %s: its default is no %s", name, kind)
-  elseif type(decl.help) ~= "string" then
-    misuse("option %s: help is missing (one line)", name)
-  end
-end
-
-local function check_fields(decl, misuse)
-  for field, value in pairs(decl) do
-    if not FIELDS[field] then
-      misuse("%s", unknown("field", field, FIELDS))
-    elseif type(value) ~= FIELDS[field] then
-      misuse("%s: a %s is expected, not a %s", field, FIELDS[field], type(value))
-    end
-  end
-  for _, field in ipairs { "name", "summary", "requires", "add", "list" } do
-    if decl[field] == nil then
-      misuse("%s is missing", field)
-    end
-  end
-  if not decl.name:find "^[%a][%w_-]*$" then
-    misuse("name %s: letters, digits, _ and - are allowed", decl.name)
-  elseif not REQUIRES[decl.requires] then
-    misuse('requires = "%s": "any queue" or "shared queue" is expected', decl.requires)
-  end
-  for capability, value in pairs(decl.capabilities or {}) do
-    if not CAPABILITIES[capability] then
-      misuse("%s", unknown("capability", capability, CAPABILITIES))
-    elseif type(value) ~= "boolean" then
-      misuse("capability %s: true or false is expected", capability)
-    end
-  end
-end
-
----kubeque.provider{...}: checks a declaration and returns it as a provider. Raises at the caller's
----line when something is wrong with it.
----@param decl table
----@return table provider
-local function declare(_, decl)
-  local level = 3
-  local function misuse(format, ...)
-    error("provider: " .. string.format(format, ...), level + 1)
-  end
-  if type(decl) ~= "table" then
-    error("provider: a table is expected: kubeque.provider { name = ... }", 2)
-  end
-  if getmetatable(decl) == M.meta then
-    return decl
-  end
-  level = 4
-  check_fields(decl, misuse)
-  level = 4
-  for name, option in pairs(decl.options or {}) do
-    check_option(name, option, misuse)
-  end
-  local provider = { capabilities = {}, options = { timeout = TIMEOUT } }
-  for field, value in pairs(decl) do
-    provider[field] = value
-  end
-  provider.options = { timeout = TIMEOUT }
-  for name, option in pairs(decl.options or {}) do
-    provider.options[name] = option
-  end
-  return setmetatable(provider, M.meta)
-end
-
-M.meta = { __name = "kubeque.provider" }
-
--- ---- finding ----
-
----Compiles a provider's file and runs its body. `found` is what kubeque.scripts finds. Raises a
----fault (exit 7) that names file and line.
----@return table provider
-function M.load(found)
-  if found.place == "builtin" then
-    return require("builtin.providers." .. found.name)
-  end
-  local chunk, why = load(found:text(), "@" .. (found.path or "providers/" .. found.name .. ".lua"),
-    "t")
-  if not chunk then
-    fault.raisef("script", "provider %s: %s", found.name, why)
-  end
-  local ok, provider = pcall(chunk)
-  if not ok then
-    fault.raisef("script", "provider %s: %s", found.name, tostring(provider))
-  elseif type(provider) ~= "table" then
-    fault.raisef("script", "provider %s: %s returns no table: it ends with "
-      .. "return kubeque.provider { ... }", found.name, found.path or "its file")
-  end
-  ok, provider = pcall(declare, nil, provider)
-  if not ok then
-    fault.raisef("script", "provider %s: %s: %s", found.name, found.path or "its file",
-      (tostring(provider):gsub("^.-%.lua:%d+: ", "")))
-  end
-  return provider
-end
-
--- ---- options ----
 
 ---Which `provider.KEY` settings count, by key: { text =, place =, base = }. A source that chooses
 ---another provider speaks of that one's options.
@@ -293,29 +264,17 @@ function M.options(provider, config)
   return options, places
 end
 
----Where a provider of this name is. `nil, why` when there is none.
-local function find(name)
-  local path = "providers/" .. name
-  local text = kubeque.embedded.text(path)
-  if not text then
-    local all = {}
-    for _, other in ipairs(kubeque.embedded.list "providers/") do
-      all[other:sub(11)] = true
-    end
-    return nil, unknown("provider", name, all)
-  end
-  return { name = name, place = "builtin", text = function() return text end }
-end
-
 ---The provider that the configuration chooses: { name =, found =, provider =, options =, places = }.
 ---Kept in the configuration. Raises a fault when there is none of that name, its file is broken or
 ---an option is wrong.
 function M.of(config)
   local chosen = config._provider
   if not chosen then
-    local found, why = find(config.provider)
+    local found, why, code = require("kubeque.scripts").find("providers", config.provider)
     if not found then
-      fault.raisef("config", "%s: %s", config._source.provider, why)
+      fault.raisef(code == "script" and code or "config", "%s: %s", config._source.provider, why)
+    elseif why then
+      kubeque.log.warn(why) -- a stronger one must not be used
     end
     local provider = M.load(found)
     local options, places = M.options(provider, config)
@@ -377,8 +336,4 @@ function M.markdown()
   return table.concat(out, "\n") .. "\n"
 end
 
-setmetatable(M, { __call = declare })
-if not rawget(kubeque, "provider") then
-  rawset(kubeque, "provider", M)
-end
 return M

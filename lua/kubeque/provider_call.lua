@@ -46,9 +46,10 @@ end
 function M.call(chosen, method, args, session)
   local name, timeout = chosen.name, chosen.options.timeout
   local found = chosen.found
-  local input = kubeque.json.encode { name = name, path = found.path, text = found:text(),
-    method = method, args = args, options = chosen.options, session = session, timeout = timeout,
-    level = kubeque.log.level() }
+  local text = fault.check(found.text())
+  local input = kubeque.json.encode { name = found.name, place = found.place, path = found.path,
+    folder = found.folder, text = text, method = method, args = args,
+    options = chosen.options, session = session, timeout = timeout, level = kubeque.log.level() }
   kubeque.term.clear()
   local code, out, why = kubeque.proc.run { "/proc/self/exe", "provide", stdin = input,
     stderr = "inherit", timeout = timeout > 0 and timeout + MARGIN or nil }
@@ -136,19 +137,16 @@ end
 
 -- ---- the child's side ----
 
----Raises in the function that runs when its time is up.
-local function limit(seconds, method)
-  local deadline = kubeque.time.mono() + seconds
-  debug.sethook(function()
-    if kubeque.time.mono() > deadline then
-      local at = debug.getinfo(2, "Sl")
-      debug.sethook(error, "", 1)
-      error({ code = "busy", message = ("it took longer than %s and was stopped at %s:%d "
-        .. "(provider.timeout)"):format(kubeque.units.format_duration(seconds), at.short_src,
-        at.currentline or 0) }, 0)
-    end
-  end, "", 100000)
-  return method
+---Calls fn, which is stopped when the time of the call is up.
+local function limited(seconds, fn)
+  if seconds <= 0 then
+    return fn()
+  end
+  local budget = require "kubeque.budget"
+  return budget.limit({ seconds = seconds, clock = kubeque.time.mono, why = function(level)
+    return { code = "busy", message = ("%sit took longer than %s (provider.timeout)"):format(
+      budget.place(level + 1), kubeque.units.format_duration(seconds)) }
+  end }, fn)
 end
 
 local function answer(value)
@@ -171,20 +169,16 @@ function M.serve()
   if ask.session then
     fault.check(kubeque.session(ask.session))
   end
-  local found = { name = ask.name, path = ask.path, text = function() return ask.text end }
-  local ok, value, extra, code = xpcall(function()
-    if ask.timeout > 0 then
-      limit(ask.timeout, ask.method)
-    end
+  local found = { kind = "providers", name = ask.name, place = ask.place, path = ask.path,
+    folder = ask.folder, overrides = {}, text = function() return ask.text end }
+  local ok, value, extra, code = pcall(limited, ask.timeout, function()
     local provider = require("kubeque.provider").load(found)
+    require("kubeque.scripts").current = found -- what its functions require lies beside it
     return M.invoke(provider, ask.method, ask.args, ask.options)
-  end, function(why)
-    return fault.of(why) or tostring(why)
   end)
-  debug.sethook()
   if not ok then
     local f = fault.of(value)
-    answer { message = f and f.message or value, code = f and f.code or "script" }
+    answer { message = f and f.message or tostring(value), code = f and f.code or "script" }
   elseif value == nil then
     answer { message = extra, code = code }
   else
