@@ -45,9 +45,6 @@ return {
       { "env", "table<string, string>", "its whole environment", optional = true,
         default = "ours" },
       { "cwd", "string", "its directory", optional = true, default = "ours" },
-      { "timeout", "number", "seconds after which it is killed with all it started (run only): "
-        .. "`nil, why, \"timeout\"`", optional = true },
-      { "stderr", '"inherit"', "it writes to our stderr (run only)", optional = true },
     } },
     { "processes", help = "Programs to run.", fields = {
       { "commands", "table[]", "each the program and its arguments, as a list, and `stdin`" },
