@@ -26,6 +26,10 @@ return {
     { "attempt", args = { { "born", "integer" }, { "n", "integer" },
         { "k", "integer", optional = true, default = "the accepted one, else the last" } },
       returns = { { "attempt_row" } }, fails = true, help = "One attempt." },
+    { "asked", args = { { "born", "integer" }, { "n", "integer" } },
+      returns = { { "asked_row[]" } }, fails = true,
+      help = "What the job's policies were asked about each attempt, and said; none for a job "
+        .. "without policies of its own." },
     { "nodes", args = { { "cluster", "string", optional = true } }, returns = { { "node_row[]" } },
       fails = true, help = "All nodes that the queue knows." },
     { "held", args = { { "node", "string" } }, returns = { { "task_row[]" } }, fails = true,
@@ -85,6 +89,8 @@ return {
       { "verdict", "string", "what was decided after it" },
       { "tail", "string", "the end of its output" },
       { "result_sha256", "string" }, { "result_bytes", "integer" } } },
+    { "asked_row", help = "A question to a policy.", fields = {
+      { "k", "integer", "attempt" }, { "text", "string", "JSON: tries, class, answer, ..." } } },
     { "node_row", help = "A node.", fields = {
       { "id", "string" }, { "v", "integer" }, { "state", "string", "as RUNNING, DRAINING" },
       { "cluster", "string" }, { "cap", "table<string, number>", "cpu, memory, named resources" },

@@ -21,36 +21,46 @@ M.hooks = { "on_submit", "on_task_failed", "on_task_lost", "scale", "on_event" }
 
 -- ---- declaring: kubeque.policy{...} ----
 
-local keys = { name = "string", summary = "string", options = "table", same = "boolean" }
+local keys = { name = "text", summary = "text", options = "table", same = "boolean" }
 for _, hook in ipairs(M.hooks) do
   keys[hook] = "function"
 end
 
-local function key_names()
-  local names = {}
-  for name in pairs(keys) do
-    names[#names + 1] = name
+local function is_list(value)
+  local count = 0
+  for i, item in pairs(value) do
+    count = count + 1
+    if math.type(i) ~= "integer" or type(item) ~= "string" and type(item) ~= "number" then
+      return false
+    end
   end
-  return names
+  return count == #value
 end
 
 ---Why a default is none: options are texts, numbers, booleans, or lists of texts or numbers.
 local function option_fault(name, value)
   if type(name) ~= "string" or not name:find "^[%a_][%w_]*$" then
-    return ("option %s: a name in letters, digits and _ expected"):format(tostring(name))
+    return "the name of an option is letters, digits and _"
   elseif type(value) == "table" then
-    for i, item in pairs(value) do
-      if math.type(i) ~= "integer" or type(item) ~= "string" and type(item) ~= "number" then
-        return ("option %s: a list holds texts or numbers"):format(name)
-      end
-    end
+    return not is_list(value) and ("option '%s': a list holds texts or numbers"):format(name) or nil
   elseif type(value) ~= "string" and type(value) ~= "number" and type(value) ~= "boolean" then
-    return ("option %s: a text, a number, true, false or a list expected, got a %s"):format(name,
-      type(value))
+    return ("option '%s': its default is a text, a number, a boolean or a list, not a %s"):format(
+      name, type(value))
   end
 end
 
+local function unknown_key(key)
+  local names = {}
+  for name in pairs(keys) do
+    names[#names + 1] = name
+  end
+  local near = options.nearest(key, names)
+  return ("a policy has no '%s' (%s)"):format(key, near and ("did you mean '%s'?"):format(near)
+    or "hooks are on_submit, on_task_failed, on_task_lost, scale and on_event")
+end
+
 ---What is wrong with a policy's table, in one sentence, and the word that is; nil when it is one.
+---The sandbox says it in the same words (src/script/policy_state.c).
 ---@param policy any
 ---@return string|nil, string|nil
 function M.fault(policy)
@@ -58,20 +68,19 @@ function M.fault(policy)
     return ("a policy file returns a table of hooks, not a %s"):format(type(policy))
   end
   for key, value in pairs(policy) do
-    local want = keys[key]
-    if not want then
-      local near = type(key) == "string" and options.nearest(key, key_names())
-      return ("no hook is called '%s'%s"):format(tostring(key),
-        near and (" (did you mean '%s'?)"):format(near) or ""), key
-    elseif type(value) ~= want then
-      return want == "function" and ("'%s' is no function"):format(key)
-        or ("'%s' is a %s, not a %s"):format(key, want, type(value)), key
+    local want, got = keys[key], type(value)
+    if type(key) ~= "string" then
+      return ("a policy is a table of names, it has a %s as a key"):format(type(key))
+    elseif not want then
+      return unknown_key(key), key
+    elseif got ~= (want == "text" and "string" or want) then
+      return ("'%s' is a %s, not a %s"):format(key, want, got), key
     end
   end
   for name, value in pairs(policy.options or {}) do
     local why = option_fault(name, value)
     if why then
-      return why, name
+      return why, type(name) == "string" and name or nil
     end
   end
 end

@@ -20,7 +20,7 @@ return kubeque.policy {
   summary = "try again, later and later, after some exit codes or causes",
   options = {
     codes = { 75 },  -- exit codes
-    causes = { "" }, -- causes other than an exit code
+    causes = {},     -- causes other than an exit code
     after = 10,      -- seconds before the second attempt; doubled each time
     longest = 3600,  -- at most so many
     times = 8,       -- further attempts; --retries does not count here

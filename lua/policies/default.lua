@@ -1,15 +1,14 @@
--- The stock policy: what kubeque does after an attempt that did not succeed, when a node is gone,
--- and how many nodes a job gets. It runs on the node, in a sandbox: it decides, C acts.
+-- What kubeque does by itself, as a policy: after an attempt that did not succeed, when a node is
+-- gone, and how many nodes a job gets. Jobs without --policy are decided by this. It runs on the
+-- node, in a sandbox: it decides, kubeque acts.
 --
--- A hook returns an action, or a table {action, after = seconds, free = true, with = {memory =,
--- cpu =, image =}, note = "one sentence for explain"}, or nil for what C would do by itself:
+-- A hook answers with an action, or a table { action, after = seconds, free = true, with = { memory =,
+-- cpu =, image = }, note = "one sentence for explain" }, or nil: then the next policy decides.
 --   "retry"     another attempt
 --   "fail"      the outcome stands as it is
 --   "complete"  it counts as a success in spite of its exit code
 --   "wait"      (a lost node only) one more lease for it
 -- What a hook is given are copies; writing to one is an error.
-
-local M = {}
 
 -- Causes that another attempt may change; an exit code of 126 or 127 (no such program, not
 -- executable) it will not.
@@ -24,39 +23,39 @@ local function pause(tries)
   return math.min(FIRST_PAUSE * 2 ^ tries, LONGEST_PAUSE)
 end
 
-function M.on_task_failed(task, attempt)
-  if not_its_fault[attempt.cause] then
-    return { "retry", free = true, note = "again: its node went away, which is not the task's fault" }
-  end
-  if attempt.cause == "exit" and hopeless[attempt.exit_code] then
-    return { "fail", note = ("given up: code %d means that the program %s"):format(
-      attempt.exit_code, hopeless[attempt.exit_code]) }
-  end
-  if not improves[attempt.cause] then
-    return { "fail", note = "given up: trying again cannot change this" }
-  end
-  if task.tries < task.retries then
-    return { "retry", after = pause(task.tries),
-      note = ("again: retry %d of %d"):format(task.tries + 1, task.retries) }
-  end
-  if task.retries == 0 then
-    return { "fail", note = "given up: no retries were asked for (--retries)" }
-  end
-  return { "fail", note = ("given up: all retries (%d) are used up"):format(task.retries) }
-end
+return kubeque.policy {
+  name = "default",
+  summary = "what kubeque does by itself: --retries, with pauses that grow",
 
-function M.on_task_lost(_, node)
-  return { "retry", free = true, note = ("again: node %s is gone"):format(node.id) }
-end
+  on_task_failed = function(task, attempt)
+    if not_its_fault[attempt.cause] then
+      return { "retry", free = true,
+        note = "again: its node went away, which is not the task's fault" }
+    elseif attempt.cause == "exit" and hopeless[attempt.exit_code] then
+      return { "fail", note = ("given up: code %d means that the program %s"):format(
+        attempt.exit_code, hopeless[attempt.exit_code]) }
+    elseif not improves[attempt.cause] then
+      return { "fail", note = "given up: trying again cannot change this" }
+    elseif task.tries < task.retries then
+      return { "retry", after = pause(task.tries),
+        note = ("again: retry %d of %d"):format(task.tries + 1, task.retries) }
+    elseif task.retries == 0 then
+      return { "fail", note = "given up: no retries were asked for (--retries)" }
+    end
+    return { "fail", note = ("given up: all retries (%d) are used up"):format(task.retries) }
+  end,
 
----One node on this machine already uses all of it; more only when the user asked for more.
-function M.scale(state)
-  if state.wanted > 0 then
-    return state.wanted
-  elseif state.pending + state.running > 0 then
-    return math.max(state.nodes, 1)
-  end
-  return state.nodes
-end
+  on_task_lost = function(_, node)
+    return { "retry", free = true, note = ("again: node %s is gone"):format(node.id) }
+  end,
 
-return M
+  ---One node on this machine already uses all of it; more only when the user asked for more.
+  scale = function(state)
+    if state.wanted > 0 then
+      return state.wanted
+    elseif state.pending + state.running > 0 then
+      return math.max(state.nodes, 1)
+    end
+    return state.nodes
+  end,
+}

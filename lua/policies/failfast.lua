@@ -12,7 +12,7 @@ return kubeque.policy {
   same = true, -- asks for attempt.same: counting costs a query, so it is not there by itself
 
   on_task_failed = function(_, attempt, _, options)
-    if attempt.same < options.k then
+    if (attempt.same or 0) < options.k then
       return nil
     end
     return { "fail", stop = true, note = ("the job is stopped: %d tasks failed in the same way, "

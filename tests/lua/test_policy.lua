@@ -12,21 +12,25 @@ local good = { name = "x", summary = "y", options = { k = 1, s = "", b = false, 
 t.is(declare(good), good, "a declared policy is the table itself")
 for _, case in ipairs {
   { 7, "returns a table of hooks, not a number" },
-  { { on_task_fialed = print }, "no hook is called 'on_task_fialed' %(did you mean 'on_task_failed'%?%)" },
-  { { wholly_else = 1 }, "no hook is called 'wholly_else'$" },
-  { { [1] = print }, "no hook is called '1'" },
-  { { scale = 4 }, "'scale' is no function" },
+  { { on_task_fialed = print }, "a policy has no 'on_task_fialed' %(did you mean 'on_task_failed'%?%)" },
+  { { wholly_else = 1 }, "a policy has no 'wholly_else' %(hooks are on_submit, on_task_failed, " },
+  { { [1] = print }, "a policy is a table of names, it has a number as a key" },
+  { { scale = 4 }, "'scale' is a function, not a number" },
+  { { name = 4 }, "'name' is a text, not a number" },
   { { same = 1 }, "'same' is a boolean, not a number" },
-  { { options = { ["a-b"] = 1 } }, "option a%-b: a name in letters" },
-  { { options = { f = print } }, "option f: a text, a number, true, false or a list expected, got a function" },
-  { { options = { l = { {} } } }, "option l: a list holds texts or numbers" },
+  { { options = 1 }, "'options' is a table, not a number" },
+  { { options = { ["a-b"] = 1 } }, "the name of an option is letters, digits and _" },
+  { { options = { f = print } },
+    "option 'f': its default is a text, a number, a boolean or a list, not a function" },
+  { { options = { l = { {} } } }, "option 'l': a list holds texts or numbers" },
+  { { options = { l = { x = 1 } } }, "option 'l': a list holds texts or numbers" },
 } do
   local ok, why = pcall(declare, case[1])
   t.ok(not ok, "refused")
   t.like(why, case[2], "with the sentence: " .. case[2])
 end
 local _, why = pcall(function() declare { scal = print } end)
-t.like(why, "test_policy.lua:%d+: no hook", "an error names the line that declares")
+t.like(why, "test_policy.lua:%d+: a policy has no 'scal'", "an error names the line that declares")
 
 -- ---- SPEC ----
 
