@@ -41,8 +41,8 @@ end
 local function option_fault(name, value)
   if type(name) ~= "string" or not name:find "^[%a_][%w_]*$" then
     return "the name of an option is letters, digits and _"
-  elseif type(value) == "table" then
-    return not is_list(value) and ("option '%s': a list holds texts or numbers"):format(name) or nil
+  elseif type(value) == "table" and is_list(value) then
+    return nil
   elseif type(value) ~= "string" and type(value) ~= "number" and type(value) ~= "boolean" then
     return ("option '%s': its default is a text, a number, a boolean or a list, not a %s"):format(
       name, type(value))

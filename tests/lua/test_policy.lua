@@ -22,8 +22,8 @@ for _, case in ipairs {
   { { options = { ["a-b"] = 1 } }, "the name of an option is letters, digits and _" },
   { { options = { f = print } },
     "option 'f': its default is a text, a number, a boolean or a list, not a function" },
-  { { options = { l = { {} } } }, "option 'l': a list holds texts or numbers" },
-  { { options = { l = { x = 1 } } }, "option 'l': a list holds texts or numbers" },
+  { { options = { l = { {} } } }, "option 'l': its default is .* or a list, not a table" },
+  { { options = { l = { x = 1 } } }, "option 'l': its default is .* or a list, not a table" },
 } do
   local ok, why = pcall(declare, case[1])
   t.ok(not ok, "refused")
