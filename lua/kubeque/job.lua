@@ -356,7 +356,7 @@ function methods:fetch(dir, o)
   misuse.keys("fetch", o, { "flat", "only", "force", "ranges" })
   o = o or {}
   check_planned(self)
-  return require("builtin.commands.fetch").fetch(context(), record(self), o.ranges, { dest = dir,
+  return require("kubeque.download").job(context(), record(self), o.ranges, { dest = dir,
     flat = o.flat, force = o.force, only = type(o.only) == "string" and { o.only } or o.only })
 end
 
