@@ -79,6 +79,7 @@ return {
       { "asks", "integer" } } },
     { "attempt_row", help = "One run of a task.", fields = {
       { "job", "integer" }, { "n", "integer", "task" }, { "k", "integer", "attempt, from 1" },
+      { "return_code", "string", "as in result.json: \"0\", \"signaled(SIGKILL)\"; \"\": there was no process" },
       { "node", "string" }, { "label", "string" },
       { "cause", "string", "exit, signal, oom, timeout, lost, preempted, released, ..." },
       { "exit_code", "integer", optional = true }, { "signal", "integer", optional = true },

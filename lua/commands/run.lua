@@ -2,14 +2,10 @@
 
 local function run(opt, args, ctx)
   local recipe = require "kubeque.recipe"
-  local found = recipe.find(table.remove(args, 1))
-  local set = {}
-  for _, pair in ipairs(opt.set or {}) do
-    set[pair.key] = pair.value
-  end
+  local script = recipe.find(table.remove(args, 1))
   ctx:session { create = not opt.dry_run }
-  recipe.run { path = found.path, name = found.name, text = found.text, args = args, set = set,
-    fresh = opt.fresh, dry_run = opt.dry_run, trace = opt.debug }
+  recipe.run(script, { args = args, set = recipe.settings(opt.set), fresh = opt.fresh,
+    dry_run = opt.dry_run, trace = opt.debug })
 end
 
 return {

@@ -83,8 +83,52 @@ local function wait(ctx, opt, job, nodes)
   return code
 end
 
+-- What may stand beside a recipe that submits its jobs itself.
+local of_recipes = { file = true, set = true, debug = true, plain = true, quiet = true,
+  config = true, ["local"] = true }
+
+---The job that a recipe returns and did not submit, with what the command line says over it; nil
+---when it submitted its jobs itself.
+local function job_of_recipe(opt, words, ctx)
+  local recipe, taken = require "kubeque.recipe", nil
+  local own
+  for key in pairs(opt) do
+    own = own or not of_recipes[key] and key
+  end
+  ctx:session { create = not opt.dry_run }
+  recipe.run(recipe.find(opt.file), { args = words, set = recipe.settings(opt.set),
+    trace = opt.debug, overrides = own and "--" .. own:gsub("_", "-"),
+    take = function(result)
+      taken = recipe.single(result)
+      return taken ~= nil
+    end })
+  for key, value in pairs(taken and opt or {}) do
+    if key ~= "file" and key ~= "set" then
+      taken.opt[key] = value
+    end
+  end
+  return taken
+end
+
+local function is_recipe(opt)
+  if opt.file and opt.file:find "%.lua$" then
+    return true
+  elseif opt.set then
+    fault.raise("usage", "--set goes with a recipe (-f RECIPE.lua)")
+  end
+end
+
 local function run(opt, words, ctx)
-  local spec = require("kubeque.spec").build(opt, words, ctx)
+  local spec
+  if is_recipe(opt) then
+    local job = job_of_recipe(opt, words, ctx)
+    if not job then
+      return 0
+    end
+    opt, spec = job.opt, require("kubeque.job").spec(job, ctx)
+  else
+    spec = require("kubeque.spec").build(opt, words, ctx)
+  end
   if opt.fetch then
     check_fetch(opt.fetch, opt.name)
   end
@@ -140,7 +184,8 @@ return {
     { "each", value = "WORD... --", type = "words",
       help = "one word or quoted pattern a task, as {item}" },
     { "rows", value = "3-10,12", help = "only these rows" },
-    { "file", "f", value = "JOB", help = "a job file in JSON" },
+    { "file", "f", value = "JOB", help = "a job file in JSON, or a recipe (FILE.lua)" },
+    { "set", value = "K=V", type = "kv", many = true, help = "give a recipe a value: set.K" },
     { "resources", "r", value = "K=V,...", many = true,
       help = "cpu, memory, gpu, disk, or a name that nodes declare" },
     { "image", "i", value = "IMAGE", help = "container image; none runs on the node itself" },

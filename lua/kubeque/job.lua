@@ -106,7 +106,7 @@ end
 ---@return table spec to be closed
 function M.spec(job, ctx)
   local opt, rows = job.opt, job.rows
-  opt.name = job.wanted_id or not recipe() and job.name or nil
+  opt.name = opt.name or job.wanted_id
   if rows and opt.params then
     misuse.raise "job: a job has one source of parameters"
   end
@@ -389,6 +389,9 @@ function methods:retry(o)
   return self
 end
 
-return setmetatable(M, { __call = function(_, t)
+---What scripts know as kubeque.job.
+function M.public(t)
   return M.new(t)
-end })
+end
+
+return M

@@ -22,14 +22,29 @@ Run.__index = Run
 
 ---Notes a job that is being submitted.
 function Run:add(job)
+  if self.overrides then
+    fault.raisef("usage", "this recipe submits its jobs itself, so %s has no job to go to: write it "
+      .. "here, or return the job instead", self.overrides)
+  end
   table.insert(self.jobs, job)
   rawset(job, "number", #self.jobs)
 end
 
 -- ---- the environment ----
 
------set as a table that remembers what was looked at.
-local function settings(given, seen)
+---What the --set options say, as a table.
+---@param list? table[] pairs as the parser gives them
+---@return table
+function M.settings(list)
+  local set = {}
+  for _, pair in ipairs(list or {}) do
+    set[pair.key] = pair.value
+  end
+  return set
+end
+
+---`set` as a table that remembers what was looked at.
+local function remembering(given, seen)
   return setmetatable({}, {
     __index = function(_, key)
       seen[key] = true
@@ -58,7 +73,7 @@ local function global_names(env)
 end
 
 local function environment(args, set)
-  local env = { job = require "kubeque.job", args = args, set = set }
+  local env = { job = require("kubeque.job").public, args = args, set = set }
   return setmetatable(env, {
     __index = function(_, key)
       if key == "params" then
@@ -75,6 +90,48 @@ local function environment(args, set)
         tostring(key), tostring(key))
     end,
   })
+end
+
+-- ---- values that are made once ----
+
+---Where values and journals of a recipe are kept: made when it is not there.
+---@return string dir
+function M.directory()
+  local ctx, run = require("kubeque.context").current(), M.current
+  ctx:session { create = true }
+  local path = run and kubeque.fs.realpath(run.path) or run and run.path or "script"
+  local dir = ("%s/recipes/%s-%s"):format(ctx.config._queue_home, run and run.name or "script",
+    kubeque.cas.hash_string(path):sub(1, 8))
+  fault.check(kubeque.fs.mkdir_p(dir, 448)) -- 0700
+  return dir
+end
+
+---A value that is computed once: what fn() returned the first time, also when the recipe runs
+---again. It is kept as JSON.
+---@param name string
+---@param fn function
+---@return any value
+function M.once(name, fn)
+  if type(name) ~= "string" or type(fn) ~= "function" then
+    misuse.raise "once: a name and a function expected"
+  end
+  local run = M.current
+  local path = ("%s/once-%s.json"):format(M.directory(), kubeque.cas.hash_string(name):sub(1, 16))
+  local fresh = run and run.fresh and not run.made[path]
+  local text = not fresh and kubeque.fs.read(path)
+  if text then
+    return fault.check(kubeque.json.decode(text)).value
+  end
+  local value = fn()
+  local ok, encoded = pcall(kubeque.json.encode, { name = name, value = value })
+  if not ok then
+    misuse.raise("once: %s: the value cannot be kept as JSON: %s", name, encoded)
+  end
+  fault.check(kubeque.fs.write(path, encoded, 384)) -- 0600
+  if run then
+    run.made[path] = true
+  end
+  return fault.check(kubeque.json.decode(encoded)).value
 end
 
 -- ---- running ----
@@ -127,6 +184,13 @@ local function warn_unread(run, given, seen)
   end
 end
 
+---The one job that a recipe returned and did not submit, or nil.
+function M.single(result)
+  if require("kubeque.job").is(result) and not rawget(result, "how") then
+    return result
+  end
+end
+
 ---Submits what a recipe returned, and waits for what is not over.
 local function finish(run, result)
   local job = require "kubeque.job"
@@ -159,7 +223,7 @@ end
 ---@return table seen the keys of `set` that were read
 local function load_recipe(path, text, o)
   local seen = {}
-  local env = environment(o.args or {}, settings(o.set or {}, seen))
+  local env = environment(o.args or {}, remembering(o.set or {}, seen))
   local chunk, why = load(text, "@" .. path, "t", env)
   if not chunk then
     fault.raise("script", why)
@@ -167,45 +231,59 @@ local function load_recipe(path, text, o)
   return chunk, seen
 end
 
----Runs a recipe. Raises what ended it.
----@param o table path, name, text, args, set (table), fresh, dry_run, trace; unsubmitted (a job that
----it returns is given back instead of being submitted)
----@return any result what the recipe returned
-function M.run(o)
-  local chunk, seen = load_recipe(o.path, o.text, o)
-  local run = setmetatable({ name = o.name, path = o.path, fresh = o.fresh or false,
-    dry_run = o.dry_run or false, jobs = {}, made = {}, unnamed = {} }, Run)
-  M.current = run
-  local function body()
-    local result = chunk(table.unpack(o.args or {}))
-    if not o.unsubmitted then
-      finish(run, result)
-    end
-    return result
-  end
-  local ok, result = xpcall(body, handler("@" .. o.path, o.trace))
-  M.current = nil
-  if not ok then
-    if not (run.dry_run and type(result) == "table" and result.code == "dry_run") then
-      error(result, 0)
-    end
-    result = nil
-  end
-  warn_unread(run, o.set or {}, seen)
-  return result, run
+---The state of a run: the name goes into the ids of its jobs.
+local function new_run(script, o)
+  local name = require("kubeque.steps").id_part(script.name)
+  return setmetatable({ name = name ~= "" and name or "recipe",
+    path = script.path or ("recipes/%s.lua"):format(script.name), fresh = o.fresh or false,
+    dry_run = o.dry_run or false, overrides = o.overrides, jobs = {}, made = {}, unnamed = {} }, Run)
 end
 
----Reads the file of a recipe: its path or its name.
----@param word string
----@return table found path, name, text
-function M.find(word)
-  local path = word
-  local text, why, code = kubeque.fs.read(path, 1 << 24)
-  if not text then
-    fault.raise(code == "not_found" and "usage" or code, why)
+---Calls fn as a part of a run: its jobs are steps, and its mistakes name the recipe's line. Raises
+---what ended it; a dry run that cannot go on is not an error.
+local function as_run(run, script, trace, fn)
+  local scripts = require "kubeque.scripts"
+  local before = scripts.current
+  M.current, scripts.current = run, script
+  local ok, result = xpcall(fn, handler("@" .. run.path, trace))
+  M.current, scripts.current = nil, before
+  if ok then
+    return result
+  elseif run.dry_run and type(result) == "table" and result.code == "dry_run" then
+    return nil
   end
-  local name = require("kubeque.steps").id_part(path:match "([^/]*)$":gsub("%.lua$", ""))
-  return { path = path, text = text, name = name ~= "" and name or "recipe" }
+  error(result, 0)
+end
+
+---Runs a recipe. Raises what ended it.
+---@param script table as M.find gives it
+---@param o table args, set (a table of texts), fresh, dry_run, trace; take = function(result): true
+---when what the recipe returned is not to be submitted here; overrides: an option that is meant for
+---the job that it returns
+function M.run(script, o)
+  local run = new_run(script, o)
+  local chunk, seen = load_recipe(run.path, fault.check(script.text()), o)
+  as_run(run, script, o.trace, function()
+    local result = chunk(table.unpack(o.args or {}))
+    run.overrides = nil
+    if not (o.take and o.take(result)) then
+      finish(run, result)
+    end
+  end)
+  warn_unread(run, o.set or {}, seen)
+end
+
+---Finds a recipe: a file, or a name of kubeque.scripts.
+---@param word string
+---@return table script as kubeque.scripts.find gives it
+function M.find(word)
+  local script, why, code = require("kubeque.scripts").find("recipes", word)
+  if not script then
+    fault.raise(code == "not_found" and "usage" or code, why)
+  elseif why then
+    kubeque.log.warn(why)
+  end
+  return script
 end
 
 return M

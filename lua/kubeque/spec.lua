@@ -57,9 +57,6 @@ local function read_source(opt, spec)
   elseif kind == "each" then
     spec.rows, spec.each = "each", expand_each(opt.each)
   elseif kind == "file" then
-    if opt.file:find("%.lua$") then
-      fault.raise("usage", "option --file: recipes in Lua are not built yet, a job file in JSON is")
-    end
     spec.rows, spec.path = "jobfile", opt.file
   elseif kind then
     spec.rows, spec.path = "params", opt[kind]

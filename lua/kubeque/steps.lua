@@ -36,7 +36,7 @@ local function ids_of(recipe, job, key)
   end
   local base, part = recipe.name, job.name and M.id_part(job.name)
   if part and part ~= "" then
-    base = base .. "-" .. part
+    base = part == base and base or base .. "-" .. part
   else
     local count = (recipe.unnamed[key] or 0) + 1 -- the same step twice in one run
     recipe.unnamed[key] = count

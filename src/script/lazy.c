@@ -15,6 +15,15 @@ static const char *const modules[] = {
 	"sweep", "template", NULL,
 };
 
+/* What is in a module of another name. */
+static const struct {
+	const char *name, *module;
+} fields[] = {
+	{ "once", "recipe" },
+	{ "wait_all", "job" },
+	{ "wait_any", "job" },
+};
+
 /* Tables made in C to which kubeque/X.lua adds functions, when one is asked for. */
 static const char *const extended[] = { "queue", NULL };
 
@@ -44,9 +53,8 @@ static void consider(struct guess *g, const char *name)
 	}
 }
 
-/* raises, always. `table` holds the names there are, and `more` (or NULL) further ones. */
-static int unknown(lua_State *L, const char *name, const char *word, int table,
-		   const char *const *more)
+/* raises, always. `table` holds the names there are; `top`: it is `kubeque` itself. */
+static int unknown(lua_State *L, const char *name, const char *word, int table, bool top)
 {
 	size_t n = strlen(word);
 	struct guess g = { .word = word, .least = n < 4 ? 2 : n < 8 ? 3 : 4 };
@@ -54,8 +62,10 @@ static int unknown(lua_State *L, const char *name, const char *word, int table,
 	for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))
 		if (lua_type(L, -2) == LUA_TSTRING)
 			consider(&g, lua_tostring(L, -2));
-	for (; more && *more; more++)
-		consider(&g, *more);
+	for (size_t i = 0; top && modules[i]; i++)
+		consider(&g, modules[i]);
+	for (size_t i = 0; top && i < ARRAY_SIZE(fields); i++)
+		consider(&g, fields[i].name);
 	if (g.best)
 		return luaL_error(L, "there is no %s.%s (did you mean %s.%s?)", name, word, name,
 				  g.best);
@@ -88,22 +98,28 @@ static int strict_index(lua_State *L)
 		if (lua_rawget(L, 1) != LUA_TNIL)
 			return 1;
 	}
-	return unknown(L, name, word, 1, NULL);
+	return unknown(L, name, word, 1, false);
 }
 
 /* __index of `kubeque`. */
 static int lazy_index(lua_State *L)
 {
-	const char *word;
+	const char *word, *module = NULL, *field = "public";
 
 	if (lua_type(L, 2) != LUA_TSTRING)
 		return 0;
 	word = lua_tostring(L, 2);
-	if (!is_module(modules, word))
-		return unknown(L, "kubeque", word, 1, modules);
-	load_module(L, word);
+	for (size_t i = 0; i < ARRAY_SIZE(fields) && strcmp(field, "public") == 0; i++) {
+		if (strcmp(fields[i].name, word) == 0) {
+			module = fields[i].module;
+			field = word;
+		}
+	}
+	if (!is_module(modules, module ? module : word))
+		return unknown(L, "kubeque", word, 1, true);
+	load_module(L, module ? module : word);
 	if (lua_istable(L, -1)) {
-		lua_pushliteral(L, "public");
+		lua_pushstring(L, field);
 		if (lua_rawget(L, -2) == LUA_TNIL)
 			lua_pop(L, 1);
 	}

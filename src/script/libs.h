@@ -19,6 +19,7 @@
 	X(http) \
 	X(ini) \
 	X(json) \
+	X(lock) \
 	X(log) \
 	X(machine) \
 	X(manifest) \

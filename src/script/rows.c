@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "script/convert.h"
 #include "script/json.h"
+#include "work/result_json.h"
 
 void rows_push_job(lua_State *L, const void *p)
 {
@@ -54,8 +55,9 @@ void rows_push_task(lua_State *L, const void *p)
 void rows_push_attempt(lua_State *L, const void *p)
 {
 	const struct attempt *a = p;
+	char code[40];
 
-	lua_createtable(L, 0, 22);
+	lua_createtable(L, 0, 24);
 	script_set_i64(L, "job", a->job);
 	script_set_i64(L, "n", a->n);
 	script_set_i64(L, "k", a->k);
@@ -64,6 +66,8 @@ void rows_push_attempt(lua_State *L, const void *p)
 	script_set_str(L, "cause", cause_name(a->cause));
 	if (a->exit_code >= 0)
 		script_set_i64(L, "exit_code", a->exit_code);
+	result_return_code(code, a->exit_code, a->signal);
+	script_set_str(L, "return_code", code);
 	if (a->signal > 0)
 		script_set_i64(L, "signal", a->signal);
 	script_set_i64(L, "started", a->started);

@@ -90,6 +90,10 @@ static const char *const snippets[] = {
 	"assert(not kubeque.results.stdout(JOB, 1))",
 	"local b <close> = kubeque.watch(JOB.born) assert(b:wait(0) == 'timeout')",
 	"assert(#kubeque.nodes.list('local') == 0 and not kubeque.nodes.stop('nosuch'))",
+	"local p = os.tmpname() assert(kubeque.fs.append(p, 'a') and kubeque.fs.append(p, 'b'))\n"
+	"assert(kubeque.fs.read(p) == 'ab') local l = assert(kubeque.fs.lock(p))\n"
+	"local other, why, code = kubeque.fs.lock(p, 0.01) assert(not other and code == 'busy')\n"
+	"l:close() kubeque.fs.remove(p)",
 	"assert(#kubeque.submit{rows = 'seq', seq = '1..3', words = {'echo', '{index}'},"
 	" dry_run = true, content = true}.content == 64)",
 	"assert(kubeque.submit{rows = 'each', each = {'a', 'b'}, words = {'echo', '{item}'},"
