@@ -14,6 +14,17 @@ return {
         { "mode", "integer", "permissions", optional = true, default = "0666 less the umask" } },
       returns = { { "true" } }, fails = true,
       help = "Writes a file, which appears under its name as a whole or not at all." },
+    { "append", args = { { "path", "string" }, { "text", "string" } },
+      returns = { { "true" } }, fails = true,
+      help = "Puts text at the end of a file (made with 0600 if missing) and returns when it is on "
+        .. "disk." },
+    { "lock", args = { { "path", "string" },
+        { "seconds", "number", "how long to wait for it; -1: for ever", optional = true,
+          default = "0" } },
+      returns = { { "file_lock" } }, fails = true,
+      help = "Takes a lock that ends with its holder; the file is made if missing. Code `busy`: "
+        .. "somebody else has it.",
+      example = [[local lock <close> = assert(kubeque.fs.lock("journal.lock", -1))]] },
     { "stat", args = { { "path", "string" },
         { "nofollow", "boolean", "look at a link itself", optional = true } },
       returns = { { "file_info" } }, fails = true,
@@ -57,6 +68,11 @@ return {
       help = "May this user write there?" },
     { "executable", args = { { "path", "string" } }, returns = { { "boolean" } },
       help = "May this user execute it?" },
+  },
+  classes = {
+    { "file_lock", help = "A lock that is held.", methods = {
+      { "close", help = "Gives it back; also by `local lock <close>`." },
+    } },
   },
   tables = {
     { "file_info", help = "What `kubeque.fs.stat` says.", fields = {

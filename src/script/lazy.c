@@ -11,8 +11,8 @@
 /* What scripts may use of lua/kubeque: the value of kubeque.X is what kubeque/X.lua returns, or
  * its field `public` if it has one. */
 static const char *const modules[] = {
-	"command", "config", "job", "open", "params", "policy", "provider", "recipe", "search",
-	"sweep", "template", NULL,
+	"command", "config", "job", "open", "params", "policy", "provider", "search", "sweep",
+	"template", NULL,
 };
 
 /* What is in a module of another name. */
@@ -115,7 +115,7 @@ static int lazy_index(lua_State *L)
 			field = word;
 		}
 	}
-	if (!is_module(modules, module ? module : word))
+	if (!module && !is_module(modules, word))
 		return unknown(L, "kubeque", word, 1, true);
 	load_module(L, module ? module : word);
 	if (lua_istable(L, -1)) {
