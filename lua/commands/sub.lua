@@ -50,10 +50,10 @@ local function dry_run(ctx, opt, spec)
   ctx:session { create = false }
   local plan = require("kubeque.submit").submit(ctx, spec)
   local nodes = "one on this machine, if none is there"
-  if opt.no_nodes or opt.nodes == 0 then
+  if opt.no_nodes or plan.nodes == 0 then
     nodes = "none are started"
-  elseif opt.nodes then
-    nodes = ("as many as to have %d on this machine"):format(opt.nodes)
+  elseif plan.nodes then
+    nodes = ("as many as to have %d on this machine"):format(plan.nodes)
   end
   require("kubeque.submit").print_plan(ctx, spec, plan, nodes)
   return 0

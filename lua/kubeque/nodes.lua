@@ -183,10 +183,9 @@ end
 
 ---How many nodes the policy wants for a job; `count` is what --nodes says. A policy that broke does
 ---not stop a submission.
-local function target(job_id, live, count)
-  local job = fault.check(kubeque.queue.job(job_id))
+local function target(job, live, count)
   local by_label = fault.check(kubeque.queue.counts(job.born))
-  local wanted, why = kubeque.policies.scale { pending = by_label.pending or 0,
+  local wanted, why = kubeque.policies.scale { job = job.born, pending = by_label.pending or 0,
     running = by_label.claimed or 0, nodes = live, wanted = count or 0 }
   if why then
     kubeque.log.warn(why)
@@ -197,6 +196,11 @@ end
 ---What `sub` does after a submission: as many nodes as the policy says (the stock one: as many as
 ---`count`, else one if there is none).
 function M.ensure(ctx, job_id, count)
+  local job = fault.check(kubeque.queue.job(job_id))
+  count = job.info.nodes or count -- its policy may have changed what --nodes said
+  if count == 0 then
+    return
+  end
   local nodes = fault.check(kubeque.queue.nodes(ctx.config.cluster_name))
   if nodes[1] and (kubeque.reap { lease = ctx.config.lease } or 0) > 0 then
     nodes = fault.check(kubeque.queue.nodes(ctx.config.cluster_name)) -- some were dead
@@ -207,7 +211,7 @@ function M.ensure(ctx, job_id, count)
     by_state.STARTING = to_come
   end
   live = live + to_come
-  count = target(job_id, live, count)
+  count = target(job, live, count)
   if live >= count then
     if not ctx.quiet then
       kubeque.log.info("Cluster already exists, not adding node. Cluster status: "

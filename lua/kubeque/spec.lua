@@ -216,6 +216,7 @@ local function read_settings(opt, spec, kind, config)
   end
   spec.default_cpu, spec.default_memory = config.default_resource_cpu,
     config.default_resource_memory
+  spec.no_images = config.backend == "local"
   spec.grace, spec.capacity = config.grace_period, capacity_of(config)
 end
 

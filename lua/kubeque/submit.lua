@@ -49,6 +49,9 @@ local function reporter(ctx, live)
   function on.warning(text)
     kubeque.log.warn(text)
   end
+  function on.policy(text)
+    log("Changed by its policy: " .. text)
+  end
   function on.inputs(_, n)
     r.files = n
   end

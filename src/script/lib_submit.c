@@ -2,27 +2,31 @@
  * kubeque.submit(spec): a job from a specification that a command line was turned into.
  *
  *   id, mode ("new" | "clean" | "rerun" | "rerun-any"), dry_run, content, cluster, priority,
- *   policy (digest of a bundle in the CAS) or bundle (its text), max_running, info (JSON object), capacity (JSON object)
+ *   policy (digest of a bundle in the CAS) or bundle (its text): its on_submit is asked,
+ *   max_running, info (JSON object), capacity (JSON object)
  *   rows ("one" | "params" | "seq" | "each" | "jobfile"), path, format, seq, each, only
  *   spool (of kubeque.spool, instead of path)
  *   words, push, push_exclude, cd, clean_env,
  *   env (list of "NAME=value", or "=NAME=value" when the value is no template)
  *   image, timeout, retries, results, exclude: only when the user said so
  *   default_image, default_cpu, default_memory (bytes), resources (text of -r), jobs (-j), grace,
- *   outputs, keep_work, max_stdout (bytes), link_inputs
+ *   outputs, keep_work, max_stdout (bytes), link_inputs, no_images (a policy may set none)
  *   event = function(kind, text, n, bytes): see enum submit_event; kinds are its names in lower
  *   case. What it returns does not matter.
  *
- * -> {born=, id=, n=, kept=, files=, bytes=, upload_files=, upload_bytes=} or nil, text, code.
+ * -> {born=, id=, n=, kept=, nodes= (if said, by info or the policy), files=, bytes=,
+ *   upload_files=, upload_bytes=} or nil, text, code.
  *   With dry_run and `content` also content=, the digest of what it is about (work/submit.h).
  */
 #include <math.h>
 #include <sys/stat.h>
 
 #include "base/base.h"
+#include "script/bundle.h"
 #include "script/call.h"
 #include "script/convert.h"
 #include "script/libs.h"
+#include "script/policy_lua.h"
 #include "script/session.h"
 #include "script/spool.h"
 #include "sys/hash.h"
@@ -43,6 +47,7 @@ struct submit_call {
 	struct user user;
 	struct cas *cas;
 	char bundle[SHA256_HEX_SIZE]; /* digest of spec.bundle */
+	struct policy *policy; /* of the bundle */
 	int event;       /* stack index of the function, 0: none */
 	bool broken;     /* it raised */
 	struct err err;
@@ -58,6 +63,8 @@ static int close_call(lua_State *L)
 	ranges_release(&c->spec.only);
 	cas_close(c->cas);
 	c->cas = NULL;
+	policy_close(c->policy);
+	c->policy = NULL;
 	return 0;
 }
 
@@ -88,6 +95,7 @@ static void on_event(void *ctx, enum submit_event ev, const char *text, int64_t 
 		[SUBMIT_EV_BATCH] = "batch",
 		[SUBMIT_EV_SAVED] = "saved",
 		[SUBMIT_EV_KEPT] = "kept",
+		[SUBMIT_EV_POLICY] = "policy",
 		[SUBMIT_EV_KEPT_CHANGED] = "kept_changed",
 	};
 	struct submit_call *c = ctx;
@@ -290,6 +298,7 @@ static void read_spec(lua_State *L, struct submit_call *c)
 		{ "keep_work", .flag = &m->keep_work },
 		{ "max_stdout", .i64 = &m->max_stdout, .hi = INT64_MAX },
 		{ "link_inputs", .flag = &m->link_inputs },
+		{ "no_images", .flag = &s->no_images },
 		{ "event", .fn = &c->event },
 	};
 
@@ -332,6 +341,27 @@ static int open_target(lua_State *L, struct submit_call *c, struct err *err)
 	return 0;
 }
 
+/* The policies whose on_submit is asked. */
+static int open_policy(struct submit_call *c, struct err *err)
+{
+	struct submit_spec *s = &c->spec;
+	struct buf text = BUF_INIT;
+	int ret = 1;
+
+	if (s->bundle)
+		c->policy = policy_lua_bundle(s->bundle, strlen(s->bundle), err);
+	else if (s->policy && *s->policy && c->cas)
+		ret = cas_get(c->cas, s->policy, BUNDLE_MAX, &text, err);
+	if (ret > 0 && text.n)
+		c->policy = policy_lua_bundle(text.p, text.n, err);
+	buf_release(&text);
+	if (ret < 0 || (!c->policy && (s->bundle || text.n)))
+		return -1;
+	if (policy_wants(c->policy, NULL) & POLICY_SUBMIT)
+		c->target.policy = c->policy;
+	return 0;
+}
+
 static void add_submitter(struct submit_call *c)
 {
 	mode_t mask = umask(077);
@@ -353,6 +383,8 @@ static void push_result(lua_State *L, const void *p)
 	script_set_str(L, "id", r->id);
 	script_set_i64(L, "n", r->n);
 	script_set_i64(L, "kept", r->kept);
+	if (r->nodes >= 0)
+		script_set_i64(L, "nodes", r->nodes);
 	script_set_i64(L, "files", r->files);
 	script_set_i64(L, "bytes", r->bytes);
 	script_set_i64(L, "upload_files", r->upload_files);
@@ -372,7 +404,7 @@ static int submit_(lua_State *L)
 	c = new_call(L);
 	read_spec(L, c);
 	add_submitter(c);
-	if (open_target(L, c, &err) < 0 || submit_run(&c->target, &c->spec, &r, &err) < 0)
+	if (open_target(L, c, &err) < 0 || open_policy(c, &err) < 0 || submit_run(&c->target, &c->spec, &r, &err) < 0)
 		return script_fail(L, c->broken ? &c->err : &err);
 	push_result(L, &r);
 	return 1;

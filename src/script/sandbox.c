@@ -25,9 +25,11 @@ static void budget(lua_State *L, lua_Debug *ar)
 		return;
 	lua_sethook(L, budget, LUA_MASKCOUNT, 1); /* so that no pcall swallows it */
 	if (lua_getinfo(L, "Sl", ar) && ar->currentline > 0)
-		lua_pushfstring(L, "%s:%d: it took too long", ar->short_src, ar->currentline);
+		lua_pushfstring(L, "%s:%d: ", ar->short_src, ar->currentline);
 	else
-		lua_pushliteral(L, "it took too long");
+		lua_pushliteral(L, "");
+	lua_pushfstring(L, "it took too long (more than %d ms)", (int)s->budget_ms);
+	lua_concat(L, 2);
 	lua_error(L);
 }
 
@@ -87,6 +89,7 @@ int sandbox_call(struct script *s, int nargs, int nresults, int64_t budget_ms, s
 	int ret;
 
 	s->deadline = cpu_ns() + budget_ms * 1000000;
+	s->budget_ms = budget_ms;
 	ret = script_call(s->L, nargs, nresults, err);
 	s->deadline = before;
 	return ret;

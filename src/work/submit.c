@@ -339,6 +339,9 @@ static int run(struct submission *s, struct err *err)
 	    plan_check(&s->plan, err) < 0)
 		return -1;
 	s->out->n = s->plan.n;
+	if (submission_ask_policy(s, err) < 0)
+		return -1;
+	spec = s->spec;
 	if (s->old.born && (spec->mode == SUBMIT_RERUN || spec->mode == SUBMIT_RERUN_ANY) &&
 	    (s->to->cas || !spec->dry_run) && rerun_open(s->to, &s->old, &s->rerun, err) < 0)
 		return -1;
@@ -351,7 +354,7 @@ int submit_run(const struct submit_target *to, const struct submit_spec *spec,
 	struct submission s = { .to = to, .spec = spec, .out = out };
 	int ret;
 
-	*out = (struct submit_result){ .born = 0 };
+	*out = (struct submit_result){ .nodes = -1 };
 	ret = plan_open(&s.plan, to, spec, err);
 	if (ret == 0 && spec->content)
 		content_begin(&s.plan);

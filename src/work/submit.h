@@ -22,6 +22,7 @@
 #include "model/params.h"
 #include "model/ranges.h"
 #include "queue/queue.h"
+#include "work/policy.h"
 #include "work/spool.h"
 
 enum submit_rows {
@@ -85,7 +86,9 @@ struct submit_spec {
 	const bool *env_literal; /* for each of common.env: no placeholders; NULL: none is */
 	unsigned set;         /* SUBMIT_SET_ bits */
 	const char *resources; /* -r: over the defaults and over a job file's; NULL: none */
+	const char *resources_json; /* over all of these, as JSON; NULL: none */
 	int64_t jobs;         /* -j: as many at once, though the CPUs be fewer; 0: not said */
+	bool no_images;       /* tasks can only run on the node itself: a policy may set no image */
 	const char *capacity; /* JSON over what this machine has; NULL: this machine */
 };
 
@@ -102,6 +105,7 @@ enum submit_event {
 	SUBMIT_EV_BATCH,      /* a manifest chunk of n tasks */
 	SUBMIT_EV_SAVED,      /* n tasks in all */
 	SUBMIT_EV_KEPT,       /* --rerun: n tasks keep their results */
+	SUBMIT_EV_POLICY,     /* its policy changed: text is what ("labels, retries") */
 	SUBMIT_EV_KEPT_CHANGED, /* of these, n were made by another command or other inputs */
 };
 /* Called in the thread of submit_run(). */
@@ -113,6 +117,7 @@ struct submit_target {
 	struct queue *queue;      /* NULL with dry_run: no queue yet */
 	struct cas *cas;          /* NULL with dry_run: no CAS yet */
 	const char *home;         /* $KUBEQUE_HOME: hash cache and bells; NULL: without them */
+	struct policy *policy;    /* its on_submit is asked before anything is stored; NULL: none */
 	submit_fn fn;             /* may be NULL */
 	bool (*stop)(void *ctx);  /* true: interrupted; may be NULL */
 	void *ctx;
@@ -123,6 +128,7 @@ struct submit_result {
 	char id[JOB_ID_MAX + 1];
 	int64_t n;    /* tasks */
 	int64_t kept; /* tasks that kept an earlier result */
+	int64_t nodes; /* how many are wanted, after its policy was asked; -1: not said */
 	int64_t files, bytes;               /* inputs, each distinct file once */
 	int64_t upload_files, upload_bytes; /* of these, what the CAS lacked */
 	/* Digest of what it is about: command, rows, content of inputs, environment given with it,
@@ -132,8 +138,9 @@ struct submit_result {
 };
 
 /*
- * Submits. ERR_USAGE: refused, the text says why; ERR_CONFLICT: the id is taken (or its job has
- * running tasks); ERR_INTERRUPTED: undone. After a failure nothing is visible.
+ * Submits. ERR_USAGE: refused, the text says why; ERR_SCRIPT: its policy failed or made it invalid;
+ * ERR_CONFLICT: the id is taken (or its job has running tasks); ERR_INTERRUPTED: undone. After a
+ * failure nothing is visible.
  */
 int submit_run(const struct submit_target *to, const struct submit_spec *spec,
 	       struct submit_result *out, struct err *err);

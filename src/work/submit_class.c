@@ -159,6 +159,9 @@ int plan_classes(struct plan *p, struct err *err)
 	}
 	if (s->resources && resources_parse(s->resources, &c->resources, &given, err) < 0)
 		return -1;
+	if (s->resources_json &&
+	    resources_parse_json(s->resources_json, &c->resources, &given, err) < 0)
+		return -1;
 	c->limits |= given & LIMITING;
 	common_class(c, &p->classes[0]);
 	p->n_classes = 1;

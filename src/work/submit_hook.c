@@ -1,12 +1,10 @@
 #include "work/submit_hook.h"
 
-#include <jansson.h>
-
 #include "base/base.h"
-#include "base/buf.h"
 #include "base/str.h"
+#include "model/class.h"
+#include "model/task.h"
 #include "model/units.h"
-#include "work/submit_impl.h"
 
 enum { NODES_MAX = 10000, PRIORITY_MAX = 1000000 };
 
@@ -65,8 +63,7 @@ static bool is_labels(json_t *v)
 	return true;
 }
 
-/* Seconds or a duration as milliseconds; -1: it is none. */
-static int64_t timeout_of(const json_t *v)
+int64_t submit_hook_timeout(const json_t *v)
 {
 	struct err err = ERR_INIT;
 	int64_t ms = -1;
@@ -113,7 +110,7 @@ static int check_value(const char *key, json_t *v, struct err *err)
 		want = "a whole number from 0 (no limit)";
 	else if (strcmp(key, "nodes") == 0 && !is_whole(v, 0, NODES_MAX))
 		want = "a whole number from 0 to 10000";
-	else if (strcmp(key, "timeout") == 0 && timeout_of(v) < 0)
+	else if (strcmp(key, "timeout") == 0 && submit_hook_timeout(v) < 0)
 		want = "seconds or a duration (\"1h30m\"), 0 for none";
 	else if (strcmp(key, "image") == 0 &&
 		 (!json_is_string(v) || !*json_string_value(v) ||

@@ -8,6 +8,7 @@
 struct submission {
 	const struct submit_target *to;
 	const struct submit_spec *spec;
+	struct submit_spec by_policy; /* by its policy; its texts live in plan.arena */
 	struct submit_result *out;
 	struct plan plan;
 	struct job old;      /* the job that has the id; born 0: none */
@@ -37,6 +38,11 @@ int submission_draw_id(struct submission *s, struct err *err);
 /* The two refusals of an id; both return -1. */
 int submission_taken(const char *id, struct err *err);
 int submission_held(const char *id, struct err *err);
+
+/* submit_policy.c */
+
+/* Asks the policy and does what it wants to the checked plan. */
+int submission_ask_policy(struct submission *s, struct err *err);
 
 /* submit_keep.c: --rerun */
 

@@ -18,8 +18,7 @@ static int check_columns(const struct columns *c, struct err *err)
 
 /* ---- the common part ------------------------------------------------------------------------- */
 
-/* A job file's common part, and over it what the command line says. */
-static void merge_jobfile(struct plan *p)
+static void merge_jobfile_limits(struct plan *p)
 {
 	const struct submit_spec *s = p->spec;
 	const struct common *f = &p->rows.jobfile.common;
@@ -31,6 +30,16 @@ static void merge_jobfile(struct plan *p)
 		c->timeout_ms = f->timeout_ms;
 	if (!(s->set & SUBMIT_SET_RETRIES))
 		c->retries = f->retries;
+}
+
+/* A job file's common part, and over it what the command line says. */
+static void merge_jobfile(struct plan *p)
+{
+	const struct submit_spec *s = p->spec;
+	const struct common *f = &p->rows.jobfile.common;
+	struct common *c = &p->common;
+
+	merge_jobfile_limits(p);
 	if (!(s->set & SUBMIT_SET_CD))
 		c->cd = f->cd;
 	if (!(s->set & SUBMIT_SET_RESULTS))
@@ -325,6 +334,35 @@ static int check_rows(struct plan *p, struct task_maker *m, struct err *err)
 	if (ret == 0 && p->n == 0)
 		return err_set(err, ERR_USAGE, "%s holds no tasks", p->rows.source.name);
 	return ret;
+}
+
+/* The classes of a job file's tasks are by row; those of the tasks that there are, by task. */
+static int pack_classes(struct plan *p, struct err *err)
+{
+	struct row row;
+	int64_t n = 0;
+	int ret;
+
+	while ((ret = rows_next(&p->rows, &row, err)) > 0)
+		p->task_class[n++] = p->task_class[row.number - 1];
+	return ret < 0 ? -1 : rows_rewind(&p->rows, err);
+}
+
+int plan_change(struct plan *p, const struct submit_spec *spec, struct err *err)
+{
+	p->spec = spec;
+	p->common.image = spec->common.image;
+	p->common.timeout_ms = spec->common.timeout_ms;
+	p->common.retries = spec->common.retries;
+	p->common.resources = spec->common.resources;
+	p->common.limits = spec->common.limits;
+	if (spec->rows == SUBMIT_JOBFILE)
+		merge_jobfile_limits(p);
+	free(p->task_class);
+	p->task_class = NULL;
+	if (plan_classes(p, err) < 0)
+		return -1;
+	return p->task_class ? pack_classes(p, err) : 0;
 }
 
 int plan_check(struct plan *p, struct err *err)

@@ -75,6 +75,9 @@ struct task_maker {
 int plan_open(struct plan *p, const struct submit_target *to, const struct submit_spec *spec,
 	      struct err *err);
 void plan_close(struct plan *p);
+/* After plan_check(): another spec of the same rows. What it says of image, time limit, retries and
+ * resources counts from now on, checked as it was before. */
+int plan_change(struct plan *p, const struct submit_spec *spec, struct err *err);
 /* The first pass: every row. Afterwards plan->n is known and the rows are rewound. */
 int plan_check(struct plan *p, struct err *err);
 
