@@ -14,7 +14,7 @@ local M = {}
 
 -- Every command, as `help` groups them.
 M.groups = {
-  { title = "Run", "sub", "run", "retry", "watch", "kill", "reset" },
+  { title = "Run", "sub", "run", "retry", "watch", "kill", "reset", "sweep" },
   { title = "Look", "status", "list", "logs", "explain", "nodes", "du" },
   { title = "Results and data", "fetch", "listparams", "dumpjob", "shell", "clean" },
   { title = "Nodes", "addnodes", "consume" },

@@ -3,13 +3,16 @@
 
 local M = {}
 
----The level, seen from the caller of the caller, of the first function that is not kubeque's own.
+local context
+
+---The level, seen from the caller of the caller, of the first function that is not kubeque's own;
+---nil when there is none.
 local function outside()
   local level = 3
   while true do
     local info = debug.getinfo(level, "S")
     if not info then
-      return 2
+      return nil
     elseif info.what ~= "C" and not info.source:find "^@kubeque/" and not info.source:find
       "^@commands/" then
       return level - 1
@@ -18,10 +21,29 @@ local function outside()
   end
 end
 
----Raises, with the line of the script that asked for it.
+---Raises, with the line of the script that asked for it. Without a script it was the command line
+---that asked: a fault of usage.
 ---@param format string
 function M.raise(format, ...)
-  error(string.format(format, ...), outside())
+  local text, level = (context or "") .. string.format(format, ...), outside()
+  if not level then
+    require("kubeque.fault").raise("usage", text)
+  end
+  error(text, level)
+end
+
+---Calls fn(...); what it raises by raise() begins with `text`.
+---@param text string
+---@param fn function
+function M.within(text, fn, ...)
+  local before = context
+  context = text
+  local result = table.pack(pcall(fn, ...))
+  context = before
+  if not result[1] then
+    error(result[2], 0)
+  end
+  return table.unpack(result, 2, result.n)
 end
 
 ---The nearest of some names as a hint: " (did you mean X?)", or what there is.

@@ -8,7 +8,7 @@ local M = {}
 
 -- ---- options that say where rows come from ----
 
-local sources = { "params", "seq", "commands", "lines", "each", "file" }
+local sources = { "params", "seq", "sweep", "commands", "lines", "each", "file" }
 
 ---Patterns among the words of --each stand for the files that match.
 local function expand_each(words)
@@ -43,6 +43,25 @@ local function source_of(opt)
   return chosen
 end
 
+local sweep_options = { "zip", "sample", "lhs", "sobol", "seed" }
+
+---The rows of --sweep, kept for the submission.
+local function spool_sweep(opt)
+  local how = {}
+  for _, name in ipairs(sweep_options) do
+    how[name] = opt[name]
+  end
+  return require("kubeque.submit").spool(require("kubeque.sweep").params(opt.sweep, how))
+end
+
+local function check_sweep_options(opt)
+  for _, name in ipairs(sweep_options) do
+    if opt[name] and not opt.sweep then
+      fault.raisef("usage", "--%s goes with --sweep", name)
+    end
+  end
+end
+
 ---Fills in where rows come from; returns the option that says so, nil for a single task.
 local function read_source(opt, spec)
   local kind = source_of(opt)
@@ -51,9 +70,12 @@ local function read_source(opt, spec)
   elseif opt.rows and not kind then
     fault.raise("usage", "--rows goes with a source of rows (--params, --seq, ...)")
   end
+  check_sweep_options(opt)
   spec.only = opt.rows
   if kind == "seq" then
     spec.rows, spec.seq = "seq", opt.seq
+  elseif kind == "sweep" then
+    spec.rows, spec.spool = "params", spool_sweep(opt)
   elseif kind == "each" then
     spec.rows, spec.each = "each", expand_each(opt.each)
   elseif kind == "file" then

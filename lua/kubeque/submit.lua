@@ -104,6 +104,20 @@ local function reporter(ctx, live)
   return r
 end
 
+local function interrupted()
+  kubeque.log.info("Interrupted, nothing was submitted")
+  fault.raise("interrupted", "")
+end
+
+---Makes the rows of a params object once, for `spool` of kubeque.submit.
+function M.spool(params)
+  local spool, message, code = kubeque.spool(params)
+  if not spool and code == "interrupted" then
+    interrupted()
+  end
+  return fault.check(spool, message, code)
+end
+
 local in_use = "use another name, or --clean to replace it, or --rerun to run what did not succeed"
 
 ---Submits. Returns what kubeque.submit returns; raises what went wrong. `script`: a script does it,
@@ -122,8 +136,7 @@ function M.submit(ctx, spec, script)
     return done
   end
   if code == "interrupted" then
-    kubeque.log.info("Interrupted, nothing was submitted")
-    fault.raise("interrupted", "")
+    interrupted()
   elseif code == "conflict" and not script and message:find("^Existing job with id") then
     kubeque.log.error("kubeque sub: " .. message)
     kubeque.log.error(in_use)

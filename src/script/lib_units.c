@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "base/buf.h"
+#include "base/number.h"
 #include "base/str.h"
 #include "base/version.h"
 #include "model/class.h"
@@ -147,6 +148,33 @@ static const luaL_Reg units_functions[] = {
 	{ NULL, NULL },
 };
 
+/* raises. [-0, +1] The text of the value at idx: whole numbers without point, others by the shortest
+ * decimal that reads back. */
+static struct str push_text(lua_State *L, int idx)
+{
+	char number[NUMBER_TEXT_SIZE];
+	struct str s;
+
+	if (lua_type(L, idx) == LUA_TNUMBER && !lua_isinteger(L, idx)) {
+		s.n = number_text(lua_tonumber(L, idx), number);
+		if (s.n)
+			s.p = lua_pushlstring(L, number, s.n);
+		else
+			s.p = luaL_tolstring(L, idx, &s.n);
+	} else {
+		s.p = luaL_tolstring(L, idx, &s.n);
+	}
+	return s;
+}
+
+/* csv.text(value) -> the text that csv.row() and kubeque.spool() write for it, without quotes */
+static int csv_text(lua_State *L)
+{
+	luaL_checkany(L, 1);
+	(void)push_text(L, 1);
+	return 1;
+}
+
 /* csv.row(list) -> one line of RFC 4180, "\n" included; items are texts, numbers, booleans */
 static int csv_row(lua_State *L)
 {
@@ -157,17 +185,17 @@ static int csv_row(lua_State *L)
 	n = luaL_len(L, 1);
 	b = script_new_buf(L);
 	for (lua_Integer i = 1; i <= n; i++) {
-		size_t len;
-		const char *s;
+		struct str s;
 
 		lua_geti(L, 1, i);
-		s = luaL_tolstring(L, -1, &len);
+		s = push_text(L, lua_gettop(L));
+		if (n == 1) {
+			csv_add_row(b, &s, 1); /* quoted where it would be no row, or look wrong */
+			return give_buf(L, b);
+		}
 		if (i > 1)
 			buf_addch(b, ',');
-		if (n == 1 && len == 0)
-			buf_adds(b, "\"\""); /* an empty line would be no row */
-		else
-			csv_add_field(b, (struct str){ s, len });
+		csv_add_field(b, s);
 		lua_pop(L, 2);
 	}
 	buf_addch(b, '\n');
@@ -176,6 +204,7 @@ static int csv_row(lua_State *L)
 
 static const luaL_Reg csv_functions[] = {
 	{ "row", csv_row },
+	{ "text", csv_text },
 	{ NULL, NULL },
 };
 

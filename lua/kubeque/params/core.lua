@@ -12,6 +12,8 @@
 -- Values are texts, numbers and booleans. Misuse raises an error that names the caller's own line;
 -- a file that cannot be read or holds nonsense raises a fault of kubeque.fault.
 
+local misuse = require "kubeque.misuse"
+
 local M = {}
 
 local Params = {}
@@ -19,24 +21,8 @@ M.Params = Params
 
 -- ---- errors ----
 
----The level of the first function that is not part of kubeque: the user's line.
-local function outside()
-  local level = 3
-  while true do
-    local info = debug.getinfo(level, "S")
-    if not info then
-      return 2
-    elseif info.what ~= "C" and not info.source:find("^@kubeque/") then
-      return level - 1
-    end
-    level = level + 1
-  end
-end
-
 ---Raises a mistake in a script, with the line of the script.
-function M.misuse(format, ...)
-  error(string.format(format, ...), outside())
-end
+M.misuse = misuse.raise
 
 ---What a value is called in a message.
 function M.show(value)
