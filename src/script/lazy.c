@@ -12,7 +12,7 @@
  * its field `public` if it has one. */
 static const char *const modules[] = {
 	"command", "config", "job", "open", "params", "policy", "provider", "search", "sweep",
-	"template", NULL,
+	NULL,
 };
 
 /* What is in a module of another name. */

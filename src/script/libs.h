@@ -36,6 +36,7 @@
 	X(spool) \
 	X(submit) \
 	X(submitter) \
+	X(template) \
 	X(term) \
 	X(time) \
 	X(units) \
