@@ -113,12 +113,14 @@ function M.spec(job, ctx)
   opt.params = rows and "-" or opt.params
   local spec = require("kubeque.spec").build(opt, job.words, ctx)
   if rows then
-    opt.params = nil
-    spec.path = require("kubeque.rowfile").write(rows)
+    opt.params, spec.path, spec.format = nil, nil, nil
+    spec.spool = fault.check(kubeque.spool(rows))
   end
-  return setmetatable(spec, { __close = rows and function()
-    require("kubeque.rowfile").remove(spec.path)
-  end or function() end })
+  return setmetatable(spec, { __close = function()
+    if spec.spool then
+      spec.spool:close()
+    end
+  end })
 end
 
 local function start_nodes(self, ctx)

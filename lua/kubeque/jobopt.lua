@@ -2,7 +2,6 @@
 -- says of its steps.
 
 local misuse = require "kubeque.misuse"
-local rowlist = require "kubeque.rowlist"
 
 local M = {}
 
@@ -69,10 +68,16 @@ local function rows_of(rest, opt)
     if params == "-" then
       misuse.raise "job: option params: a script cannot give its stdin away: use a file"
     end
-  elseif rowlist.is(params) then
+  elseif type(params) == "table" and require("kubeque.params.core").is(params) then
     return params
+  elseif type(params) == "table" and getmetatable(params) then
+    misuse.raise("job: option params: %s has no rows of its own: take some with :sample(n)",
+      tostring(params))
+  elseif type(params) == "table" and type(next(params)) == "string" then
+    misuse.raise("job: option params: a list of rows expected; every combination of some values "
+      .. "is params.product{...}")
   elseif type(params) == "table" then
-    return rowlist.of(params)
+    return require("kubeque.params.source").rows(params)
   elseif params ~= nil then
     misuse.raise("job: option params: a file, a list of rows or params expected, got a %s",
       type(params))

@@ -44,7 +44,7 @@ end
 ---@return string|number
 function M.value(text)
   if text:find "^-?%d" and #text <= 24 then
-    local n = math.tointeger(text) or tonumber(text)
+    local n = text:find "^-?%d+$" and math.tointeger(text) or tonumber(text)
     if n and (require("kubeque.tableopt").number_text(n) == text or tostring(n) == text
       or text:find "^-?%d%.?%d*[eE][-+]?%d+$" and n - n == 0) then
       return n
@@ -263,16 +263,15 @@ function methods:rows()
   return table.move(self, 1, #self, 1, {})
 end
 
----The text of a column of a row: a parameter exactly as it was submitted.
-local function text_of(row, column)
+---A column of a row as a parameter: one that was submitted is written exactly as it was.
+local function parameter_of(row, column)
   local value, texts = row[column], submitted[row]
   local text = texts and texts[column]
-  if text and M.value(text) == value then
+  if text and type(value) == "number" and M.value(text) == value
+    and require("kubeque.tableopt").number_text(value) ~= text then
     return text
-  elseif type(value) == "number" then
-    return require("kubeque.tableopt").number_text(value)
-  elseif type(value) == "string" or type(value) == "boolean" then
-    return tostring(value)
+  elseif type(value) == "number" or type(value) == "string" or type(value) == "boolean" then
+    return value
   end
   misuse.raise("task %s: %s is %s: a parameter is a text or a number", tostring(row.kq_task),
     tostring(column), value == nil and "not there" or "a " .. type(value))
@@ -291,7 +290,7 @@ function methods:params(columns)
   for _, row in ipairs(self) do
     local values = {}
     for i, column in ipairs(columns) do
-      values[i] = text_of(row, column)
+      values[i] = parameter_of(row, column)
     end
     local key = kubeque.json.encode(kubeque.json.array(values))
     if not seen[key] then
@@ -299,7 +298,7 @@ function methods:params(columns)
       rows[#rows + 1] = values
     end
   end
-  return require("kubeque.rowlist").new(columns, rows)
+  return require("kubeque.params.source").rows(rows, columns)
 end
 
 -- ---- reading ----
@@ -348,31 +347,40 @@ function readers.jsonl(text)
   return rows
 end
 
-local function table_reader(format)
-  return function(text)
-    local rows = {}
-    for _, values in ipairs(fault.check(kubeque.csv.parse(text, format))) do
-      rows[#rows + 1] = values
+-- Rows of a table, by its path: a file of a header alone has none.
+local function read_table(path)
+  local source = fault.check(kubeque.source.file(path))
+  local columns, rows, values = source:columns(), {}, {}
+  local cursor <close>, why, code = source:cursor()
+  if not cursor then
+    fault.raise(code, why)
+  end
+  while true do
+    local more
+    more, why, code = cursor(values)
+    if more == nil and not why:find "has no rows" then
+      fault.raise(code, why)
+    elseif not more then
+      return rows
     end
-    local columns, out = table.remove(rows, 1) or {}, {}
-    for i, values in ipairs(rows) do
-      out[i] = {}
-      for k, name in ipairs(columns) do
-        out[i][name] = M.value(values[k] or "")
-      end
+    local row = {}
+    for i, name in ipairs(columns) do
+      row[name] = M.value(values[i])
     end
-    return out
+    rows[#rows + 1] = row
   end
 end
-readers.csv = table_reader "csv"
-readers.tsv = table_reader "tsv"
 
 ---What a file of a task's results holds, as a list of tables.
 ---@param path string
 ---@return table[] rows
 function M.read(path)
+  local ending = (path:match "%.(%w+)$" or ""):lower()
+  if ending == "csv" or ending == "tsv" then
+    return read_table(path)
+  end
   local text = fault.check(kubeque.fs.read(path))
-  local reader = readers[(path:match "%.(%w+)$" or ""):lower()]
+  local reader = readers[ending]
   if not reader then
     return { { text = text } }
   end
