@@ -263,6 +263,9 @@ local function done(w)
       goto continue
     end
     kubeque.results.settle(entry.job) -- the node may be a moment behind the queue
+    if entry.job.stopped then
+      say(w, ("Job %s was stopped by its policy: %s"):format(entry.job.id, entry.job.stopped))
+    end
     if w.o.done_lines ~= false then
       say(w, "Done waiting for job to complete, results written to "
         .. kubeque.results.dir(entry.job))

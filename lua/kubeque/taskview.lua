@@ -208,6 +208,9 @@ function M.detailed(job)
   local policy = require "kubeque.jobpolicy"
   if policy.of(job) then
     kubeque.out(("  policy:    %s\n"):format(policy.text(job)))
+    if job.stopped then
+      kubeque.out(("  stopped:   %s\n"):format(job.stopped))
+    end
     local errors = policy.errors(job)
     if errors[1] then
       kubeque.out(("  the policy failed %d time%s, last: %s\n"):format(#errors,

@@ -86,7 +86,8 @@ local function waiting(job, task)
   local now = kubeque.time.now()
   local evidence = node_evidence(nodes)
   if job.state == "killing" then
-    return "the job is being killed", evidence
+    return job.stopped and "its policy stops the job: " .. job.stopped
+      or "the job is being killed", evidence
   elseif task.due > now then
     return ("it is tried again at %s, after a pause"):format(time(task.due)), evidence
   elseif live == 0 then
@@ -214,7 +215,8 @@ function M.task(job, task)
     text = ("%s succeeded: %s%s"):format(name, task.label,
       #attempts > 1 and (" at attempt %d"):format(task.attempt) or "")
   elseif task.state == "killed" then
-    text = name .. " was killed by the user"
+    text = job.stopped and ("%s was killed when its policy stopped the job: %s"):format(name,
+      job.stopped) or name .. " was killed by the user"
   else
     text = ("%s did not succeed: %s"):format(name, failure_sentence(task, last))
     if last and last.tail and last.tail ~= "" then
@@ -248,6 +250,10 @@ function M.job(job)
       policy_evidence(job, nil, node_evidence(fault.check(kubeque.queue.nodes(job.cluster))))
   end
   local killed = counts.killed or 0
+  if job.stopped then
+    return ("%s was stopped by its policy: %s (%s)"):format(job.id, job.stopped, text),
+      policy_evidence(job, nil, {})
+  end
   local failed = (counts["complete(code=0)"] or 0) + killed < job.n
     and first_task(job, { "failed" })
   if failed then

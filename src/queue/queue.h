@@ -113,7 +113,7 @@ struct verdict_row {
 	const char *reason;
 	const char *note;      /* goes into attempt.verdict */
 	const char *asked;     /* kept for queue_asked(): text of the caller; NULL: nothing */
-	bool stop;             /* COMPLETE, FAIL: the job is to be killed, because of `note` */
+	bool stop;             /* COMPLETE, FAIL, LOSE_FAIL: the job is to be killed, for `note` */
 	enum answer answer;    /* out */
 	bool over;             /* out: as in struct outcome */
 	bool stopped;          /* out: the job is `killing` since this commit: go on with kill() */

@@ -262,7 +262,8 @@ static int verdict_one(struct queue_sqlite *q, struct verdict_row *r, uint64_t o
 		rc = sq_asked_put(q, row.k, row.attempt, r->asked, err);
 	if (rc == 0) {
 		r->answer = ANSWER_ACCEPTED;
-		r->stopped = r->stop && r->event != TASK_EV_RETRY; /* until stop_jobs() */
+		r->stopped = r->stop && r->event != TASK_EV_RETRY &&
+			     r->event != TASK_EV_LOSE; /* until stop_jobs() */
 	}
 	return rc;
 }

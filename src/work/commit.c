@@ -219,6 +219,8 @@ static bool judge(struct committer *c, struct group *g)
 	for (size_t i = 0; done && i < g->ended.n; i++) {
 		if (rows[i].unpublished)
 			publish_later(c, g->ended.p[i]);
+		if (rows[i].stopped) /* others run tasks of it */
+			(void)bell_ring_all(c->opt.bells_fd, "n.");
 		if (rows[i].over)
 			job_over(c, rows[i].task.job);
 		watch_ring(c, rows[i].task.job, rows[i].over);

@@ -4,11 +4,12 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "work/reaper_impl.h"
 #include "work/settle.h"
 
-enum { SWEEP_ROUNDS = 100, KILL_BATCH = 1000 };
+enum { SWEEP_ROUNDS = 100 };
 
 struct held {
 	VEC(struct task) v;
@@ -110,13 +111,21 @@ static int lose_claimed(struct reaper *r, struct queue *q, const struct task *t,
 	if (verdict.action == POLICY_FAIL || verdict.action == POLICY_COMPLETE)
 		v.event = TASK_EV_LOSE_FAIL;
 	v.note = verdict.note;
+	v.stop = verdict.stop;
 	v.class = verdict.class;
 	v.asked = asked.n ? asked.p : NULL;
 	v.due = verdict.after_ms ? clock_wall_ms() + verdict.after_ms : 0;
 	ret = queue_verdict(q, &v, 1, id_u64(), err);
 	free(verdict.class);
 	buf_release(&asked);
-	return ret < 0 ? -1 : v.answer == ANSWER_ACCEPTED;
+	if (ret < 0)
+		return -1;
+	if (v.stopped) {
+		log_warn("Job %s is stopped after task %lld: %s", c->job.id, (long long)t->n,
+			 verdict.note);
+		(void)settle_kill(q, t->job, &why); /* who comes next goes on */
+	}
+	return v.answer == ANSWER_ACCEPTED;
 }
 
 /* Nobody can be asked (the manifest is damaged, or the record is gone): it failed as it says. */
@@ -170,17 +179,6 @@ out:
 	return ret;
 }
 
-int lose_kill_job(struct queue *q, int64_t born, struct err *err)
-{
-	bool more = true;
-	int64_t count;
-
-	while (more)
-		if (queue_kill(q, born, NULL, KILL_BATCH, id_u64(), &count, &more, err) < 0)
-			return -1;
-	return queue_job_move(q, born, JOB_EV_END, false, id_u64(), err);
-}
-
 static int sweep_one(struct reaper *r, struct queue *q, const struct task *t,
 		     const struct node *n, struct err *err)
 {
@@ -192,7 +190,7 @@ static int sweep_one(struct reaper *r, struct queue *q, const struct task *t,
 	if (ret < 0)
 		return -1;
 	if (killing)
-		return lose_kill_job(q, t->job, err);
+		return settle_kill(q, t->job, err);
 	return t->state == TASK_CLAIMED ? lose_claimed(r, q, t, n, err) :
 					  settle_ended(r, q, t, err);
 }

@@ -345,7 +345,7 @@ int reaper_finish_jobs(struct reaper *r, struct queue *q, struct err *err)
 
 	for (size_t i = 0; ret >= 0 && i < l.v.n; i++) {
 		if (l.v.p[i].killing)
-			ret = lose_kill_job(q, l.v.p[i].born, err);
+			ret = settle_kill(q, l.v.p[i].born, err);
 		if (ret >= 0)
 			ret = queue_job_told(q, l.v.p[i].born, id_u64(), err);
 	}

@@ -26,7 +26,5 @@ int lose_may(struct reaper *r, struct queue *q, const struct node *n, struct err
 /* Until the lost node holds nothing; *count how many tasks it held. */
 int lose_sweep(struct reaper *r, struct queue *q, const struct node *n, size_t *count,
 	       struct err *err);
-/* Goes on with a job that somebody began to kill. */
-int lose_kill_job(struct queue *q, int64_t born, struct err *err);
 
 #endif

@@ -10,6 +10,8 @@
 #include "model/publication.h"
 #include "work/asked.h"
 
+enum { KILL_BATCH = 10000 };
+
 static void note_broken(struct queue *q, const struct policy_view *v, const struct err *why)
 {
 	struct err err = ERR_INIT;
@@ -57,6 +59,7 @@ static void fill(const struct settle_row *r, struct policy_verdict *v, struct ve
 		.job = r->task.job, .n = r->task.n, .v = r->task.v,
 		.label = r->attempt->label, .reason = r->attempt->reason, .note = v->note,
 	};
+	out->stop = v->stop && v->action != POLICY_RETRY;
 	switch (v->action) {
 	case POLICY_RETRY:
 		out->event = TASK_EV_RETRY;
@@ -92,13 +95,62 @@ static void publish(struct queue *q, struct settle_row *r)
 		log_warn("Task %s.%lld: %s", r->ctx->job.id, (long long)r->task.n, err.text);
 }
 
+int settle_kill(struct queue *q, int64_t born, struct err *err)
+{
+	bool more = true;
+	int64_t count;
+	struct job job;
+	int ret;
+
+	while (more)
+		if (queue_kill(q, born, NULL, KILL_BATCH, id_u64(), &count, &more, err) < 0)
+			return -1;
+	if (queue_job_move(q, born, JOB_EV_END, false, id_u64(), err) < 0)
+		return -1;
+	ret = queue_job_get(q, born, &job, err);
+	if (ret <= 0)
+		return ret;
+	ret = job.state == JOB_OVER;
+	job_release(&job);
+	return ret;
+}
+
+/* The job of a verdict that said so: from here on anyone would go on with it. */
+static void stop_job(struct queue *q, struct settle_row *r, const char *note)
+{
+	struct err err = ERR_INIT;
+	int ret;
+
+	r->stopped = true;
+	log_warn("Job %s is stopped after task %lld: %s", r->ctx->job.id, (long long)r->task.n,
+		 note);
+	ret = settle_kill(q, r->task.job, &err);
+	if (ret > 0)
+		r->over = true;
+	else if (ret < 0)
+		log_warn("Job %s: %s", r->ctx->job.id, err.text);
+}
+
+/* How many tasks of the job failed as this one did, if its policy wants to know. */
+static int64_t count_same(struct queue *q, struct policy *p, const struct settle_row *r)
+{
+	struct err err = ERR_INIT;
+	int64_t count = 0;
+
+	if (!(policy_wants(p, &r->ctx->job) & POLICY_SAME))
+		return 0;
+	if (queue_same(q, r->task.job, attempt_signature(r->attempt), SAME_MAX, &count, &err) < 0)
+		log_warn("Task %s.%lld: %s", r->ctx->job.id, (long long)r->task.n, err.text);
+	return MAX(count, 1); /* this one */
+}
+
 int settle(struct queue *q, struct policy *p, struct settle_row *rows, size_t n, struct err *err)
 {
 	struct verdict_row *out = xcalloc(n, sizeof(*out));
 	struct policy_verdict *v = xcalloc(n, sizeof(*v));
 	struct buf *asked = xcalloc(n, sizeof(*asked));
 	struct buf class = BUF_INIT;
-	int64_t now = clock_wall_ms();
+	int64_t now = clock_wall_ms(), stopped = 0;
 	int ret;
 
 	for (size_t i = 0; i < n; i++) {
@@ -107,6 +159,7 @@ int settle(struct queue *q, struct policy *p, struct settle_row *rows, size_t n,
 			.job = &r->ctx->job, .task = &r->task, .attempt = r->attempt,
 			.retries = jobctx_retries(r->ctx, r->task.class),
 			.parameters = r->params ? r->params : "",
+			.same = count_same(q, p, r),
 		};
 
 		buf_clear(&class);
@@ -124,6 +177,10 @@ int settle(struct queue *q, struct policy *p, struct settle_row *rows, size_t n,
 		rows[i].due = out[i].event == TASK_EV_RETRY ? MAX(out[i].due, 1) : 0;
 		if (out[i].answer == ANSWER_ACCEPTED) {
 			publish(q, &rows[i]);
+			if (out[i].stopped && rows[i].task.job != stopped)
+				stop_job(q, &rows[i], v[i].note);
+			if (out[i].stopped)
+				stopped = rows[i].task.job;
 		} else {
 			struct err why = ERR_INIT;
 

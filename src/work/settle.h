@@ -19,15 +19,20 @@ struct settle_row {
 	/* out */
 	enum task_event event;
 	enum answer answer;
-	bool over;                     /* this verdict ended the job */
+	bool over;                     /* this verdict ended the job, or stopped it to its end */
+	bool stopped;                  /* this verdict stopped the job: nodes are to be rung */
 	bool unpublished;              /* it counts, but could not be put in its place */
 	int64_t due;                   /* RETRY: when, wall ms */
 };
 
 /* Asks for all rows, stores the verdicts in one commit, publishes or drops the stages of those
- * that were accepted. 0; -1: the queue was out of reach, call again (hooks may be asked again).
- * `p` NULL: stock. */
+ * that were accepted, kills what they stopped. 0; -1: the queue was out of reach, call again
+ * (hooks may be asked again). `p` NULL: stock. */
 int settle(struct queue *q, struct policy *p, struct settle_row *rows, size_t n, struct err *err);
+
+/* Goes on with a job that is being killed, until nothing of it is open; idempotent. 1: it is over
+ * by this call, 0: it was not being killed, -1: whoever comes next goes on. */
+int settle_kill(struct queue *q, int64_t born, struct err *err);
 
 /* The answer of the policy (or the stock one, if it broke: then the history says so) for one
  * attempt. verdict->class is owned by the caller. When the job has a policy of its own, the record

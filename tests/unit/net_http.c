@@ -323,8 +323,10 @@ static void test_failures(void)
 	   "neither path nor user are told");
 	ok(get("/close", (struct http_request){ 0 }, &out, &err) < 0 && err.code == ERR_BUSY,
 	   "it hangs up: %s", err.text);
+	http_response_release(&out);
 	ok(get("/cut", (struct http_request){ 0 }, &out, &err) < 0 && err.code == ERR_BUSY &&
 	   out.body.n == 0, "half an answer is none: %s", err.text);
+	http_response_release(&out);
 	for (size_t i = 0; i < ARRAY_SIZE(bad_headers); i++)
 		ok(get("/echo", (struct http_request){ .headers = bad_headers[i] }, &out, &err) < 0
 		   && err.code == ERR_USAGE, "no header: %s", err.text);
