@@ -7,10 +7,17 @@ end
 ---All commands and their options as data, for completion and tests.
 local function declarations(cli, options)
   local list = {}
+  local function add(command, place)
+    list[#list + 1] = { name = command.name, summary = command.summary, usage = command.usage,
+      place = place, options = kubeque.json.array(options.dump(command)) }
+  end
   for _, name in ipairs(cli.names()) do
-    local command = cli.load(name)
-    list[#list + 1] = { name = name, summary = command.summary, usage = command.usage,
-      options = kubeque.json.array(options.dump(command)) }
+    add(cli.load(name), "builtin")
+  end
+  for _, own in ipairs(cli.own()) do
+    if own.command then
+      add(own.command, own.place)
+    end
   end
   return kubeque.json.encode({ commands = list }, { indent = 2 }) .. "\n"
 end

@@ -26,7 +26,7 @@ local function fault_of(found)
     return why
   end
   local chunk
-  chunk, why = load(text, "@" .. found.path, "t")
+  chunk, why = scripts.compile(text, found.path)
   return not chunk and why or nil
 end
 
@@ -114,7 +114,7 @@ local function check(_, files)
   if #files == 0 then
     return nil, "check takes files: kubeque scripts check FILE...", "usage"
   end
-  return require("kubeque.check").run(files)
+  return require("kubeque.check").main(files)
 end
 
 local actions = { eject = eject, check = check }

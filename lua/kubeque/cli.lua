@@ -71,7 +71,7 @@ local function failed(name, value, trace)
     end
     return f.exit or fault.exit_code(f.code)
   end
-  local text = tostring(value)
+  local text = require("kubeque.scripts").expand(tostring(value))
   if trace then
     print_error(name, text)
   else

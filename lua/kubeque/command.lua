@@ -41,9 +41,9 @@ local option_fields = {
 local arg_fields = { optional = { type = "boolean" }, many = { type = "boolean" } }
 
 ---Takes the words by position out of a declaration; returns them and the rest.
-local function split(what, decl)
+local function split(what, decl, key)
   if type(decl) ~= "table" then
-    declare.fail("options", ("%s: a table expected, got %s"):format(what, type(decl)))
+    declare.fail(key, ("%s: a table expected, got %s"):format(what, type(decl)))
   end
   local words, rest = {}, {}
   for key, value in pairs(decl) do
@@ -73,7 +73,7 @@ end
 
 local function check_option(command, i, decl, seen)
   local what = ("kubeque.command: %s: option %d"):format(command.name, i)
-  local names, rest = split(what, decl)
+  local names, rest = split(what, decl, "options")
   check_names(what, names, seen)
   what = ("kubeque.command: option --%s"):format(names[1])
   declare.check(what, rest, option_fields)
@@ -94,7 +94,7 @@ local function check_args(command)
   local late
   for i, decl in ipairs(command.args or {}) do
     local what = ("kubeque.command: %s: argument %d"):format(command.name, i)
-    local names, rest = split(what, decl)
+    local names, rest = split(what, decl, "args")
     if type(names[1]) ~= "string" or names[2] then
       declare.fail("args", what .. ": it has one name, as in { \"JOB\" }")
     end

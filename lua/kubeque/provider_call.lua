@@ -142,11 +142,9 @@ local function limited(seconds, fn)
   if seconds <= 0 then
     return fn()
   end
-  local budget = require "kubeque.budget"
-  return budget.limit({ seconds = seconds, clock = kubeque.time.mono, why = function(level)
-    return { code = "busy", message = ("%sit took longer than %s (provider.timeout)"):format(
-      budget.place(level + 1), kubeque.units.format_duration(seconds)) }
-  end }, fn)
+  return kubeque.budget({ seconds = seconds, wall = true, code = "busy",
+    message = ("it took longer than %s (provider.timeout)"):format(
+      kubeque.units.format_duration(seconds)) }, fn)
 end
 
 local function answer(value)

@@ -253,6 +253,33 @@ end
 
 -- ---- running ----
 
+local SHOWN = 59 -- bytes of a path that Lua shows in messages; of a longer one "..." and its end
+
+local long = {} -- full path by what Lua shows of it
+
+---Puts full paths into a message in which Lua has cut those of scripts.
+function M.expand(message)
+  for shown, path in pairs(long) do
+    local from, to = message:find(shown, 1, true)
+    if from then
+      message = message:sub(1, from - 1) .. path .. message:sub(to + 1)
+    end
+  end
+  return message
+end
+
+---Compiles a script's text; nil and why, which begins with file and line.
+function M.compile(text, path)
+  if #path > SHOWN then
+    long["..." .. path:sub(-56)] = path
+  end
+  local chunk, why = load(text, "@" .. path, "t")
+  if not chunk then
+    return nil, M.expand(why)
+  end
+  return chunk
+end
+
 ---Compiles and runs a script's body; returns what it returns. nil, why, "script" when it fails: why
 ---begins with file and line. `budget`: seconds of CPU time it may take.
 function M.load(found, budget)
@@ -261,21 +288,20 @@ function M.load(found, budget)
     return nil, why, code or "script"
   end
   local name = found.path or ("%s/%s.lua"):format(found.kind, found.name)
-  local chunk, bad = load(text, "@" .. name, "t")
+  local chunk, bad = M.compile(text, name)
   if not chunk then
     return nil, bad, "script"
   end
   local before = M.current
   M.current = found
-  local run = require "kubeque.budget".run
-  local ok, value = pcall(run, budget, chunk)
+  local ok, value = pcall(require("kubeque.budget").run, budget, chunk)
   M.current = before
   if not ok then
     local fault = require("kubeque.fault").of(value)
     if fault and fault.code == "interrupted" then
       error(value, 0)
     end
-    return nil, fault and fault.message or tostring(value), "script"
+    return nil, M.expand(fault and fault.message or tostring(value)), "script"
   end
   return value
 end
@@ -304,7 +330,7 @@ local loading = {} -- names of modules whose body runs, in order
 
 ---The loader of a module found on disk: knows a cycle when it sees one.
 local function loader_of(name, text, path)
-  local chunk, why = load(text, "@" .. path, "t")
+  local chunk, why = M.compile(text, path)
   if not chunk then
     error(why, 0)
   end
@@ -313,7 +339,7 @@ local function loader_of(name, text, path)
     local ok, value = pcall(chunk, ...)
     loading[#loading] = nil
     if not ok then
-      error(value, 0)
+      error(type(value) == "string" and M.expand(value) or value, 0)
     end
     return value
   end

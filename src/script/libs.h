@@ -9,6 +9,7 @@
 #include <lua.h>
 
 #define LIBS(X) \
+	X(budget) \
 	X(cas) \
 	X(clean) \
 	X(consume) \

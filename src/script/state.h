@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 
+struct budget;
 struct session;
 
 struct script {
@@ -25,6 +26,7 @@ struct script {
 	size_t cap;         /* more than this is "not enough memory"; 0: no cap */
 	int64_t deadline;   /* CPU time in ns after which the sandbox raises; 0: none */
 	int64_t budget_ms;  /* how long that is, for the message */
+	struct budget *budget; /* of the call that runs (lib_budget.c); NULL: none */
 	bool sandbox;       /* a policy's state: no kubeque table but the pure part */
 	struct session *session; /* NULL until the first use */
 };
