@@ -41,9 +41,9 @@ local option_fields = {
 local arg_fields = { optional = { type = "boolean" }, many = { type = "boolean" } }
 
 ---Takes the words by position out of a declaration; returns them and the rest.
-local function split(what, decl, key)
+local function split(what, decl, where)
   if type(decl) ~= "table" then
-    declare.fail(key, ("%s: a table expected, got %s"):format(what, type(decl)))
+    declare.fail(where, ("%s: a table expected, got %s"):format(what, type(decl)))
   end
   local words, rest = {}, {}
   for key, value in pairs(decl) do

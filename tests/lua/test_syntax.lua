@@ -76,7 +76,9 @@ local wrong = {}
 for _, path in ipairs(kubeque.embedded.list()) do
   syntax.walk(kubeque.embedded.text(path), {
     read = function(p)
-      if not p.binding and _G[p.name] == nil and path ~= "templates/recipe" then wrong[#wrong + 1] = path .. ":" .. p.line .. ":" .. p.name end
+      if not p.binding and _G[p.name] == nil and path ~= "templates/recipe" then
+        wrong[#wrong + 1] = path .. ":" .. p.line .. ":" .. p.name
+      end
     end,
     write = function(p)
       if not p.binding and #p.fields == 0 then wrong[#wrong + 1] = path .. ":" .. p.line .. ":" .. p.name .. "=" end
