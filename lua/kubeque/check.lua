@@ -86,7 +86,7 @@ local declare = {
       error(why, 0)
     end
   end,
-  provider = function(value) require "kubeque.provider"(value) end,
+  provider = function(value) require("kubeque.provider").declare(value) end,
   command = function(value) require("kubeque.command").declare(value) end,
   api = function(value) require("kubeque.apidoc").validate(value, "the declaration") end,
 }
