@@ -125,7 +125,7 @@ function M.declare(spec)
       spec.name))
   elseif not M.requirements[spec.requires] then
     declare.fail("requires", ("kubeque.provider: %s"):format(unknown("requirement",
-      '"' .. spec.requires .. '"', M.requirements)))
+      spec.requires, M.requirements)))
   end
   declare.check("kubeque.provider: capabilities", spec.capabilities or {}, capability_fields)
   local provider = {}

@@ -11,8 +11,8 @@
 /* What scripts may use of lua/kubeque: the value of kubeque.X is what kubeque/X.lua returns, or
  * its field `public` if it has one. */
 static const char *const modules[] = {
-	"command", "config", "job", "open", "params", "policy", "provider", "search", "sweep",
-	NULL,
+	"command", "config", "job", "open", "params", "policy", "provider", "search", "shell",
+	"sweep", NULL,
 };
 
 /* What is in a module of another name. */
