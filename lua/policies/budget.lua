@@ -20,7 +20,7 @@ return kubeque.policy {
   end,
 
   scale = function(state, options)
-    local cost = state.node_seconds / 3600 * options.price
+    local cost = state.node_hours * options.price
     if cost >= options.limit then
       return state.nodes
     end

@@ -27,6 +27,7 @@
 	X(materialize) \
 	X(nodes) \
 	X(policies) \
+	X(policies_ask) \
 	X(proc) \
 	X(proc_all) /* behind proc, which it adds to */ \
 	X(queue) \

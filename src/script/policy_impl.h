@@ -78,7 +78,8 @@ const char *policy_table_fault(lua_State *L, int idx);
 
 /* ---- policy_views.c; all raise, [-0, +1] ---- */
 
-void policy_push_task(lua_State *L, const struct policy_view *v);
+/* `now`: with label and reason, which it has when there is nothing to decide any more. */
+void policy_push_task(lua_State *L, const struct policy_view *v, bool now);
 void policy_push_attempt(lua_State *L, const struct policy_view *v, bool same);
 void policy_push_job(lua_State *L, const struct job *j);
 void policy_push_node(lua_State *L, const struct node *n);

@@ -48,7 +48,7 @@ static int call_failed(lua_State *L)
 
 	push_hook(L, c, HOOK_FAILED);
 	sandbox_seed(L, c->view->task->n, c->view->attempt->k);
-	policy_push_task(L, c->view);
+	policy_push_task(L, c->view, false);
 	policy_push_attempt(L, c->view, c->part->wants & POLICY_SAME);
 	policy_push_job(L, c->view->job);
 	call_hook(L, c, 3, 1);
@@ -62,7 +62,7 @@ static int call_lost(lua_State *L)
 
 	push_hook(L, c, HOOK_LOST);
 	sandbox_seed(L, c->view->task->n, c->view->task->attempt);
-	policy_push_task(L, c->view);
+	policy_push_task(L, c->view, false);
 	policy_push_node(L, c->node);
 	policy_push_job(L, c->view->job);
 	call_hook(L, c, 3, 1);

@@ -6,8 +6,20 @@
 #include "script/rows.h"
 #include "script/sandbox_view.h"
 
-void policy_push_task(lua_State *L, const struct policy_view *v)
+/* Takes fields away that a later question (policy test) could not be given again. */
+static void drop(lua_State *L, const char *const *names)
 {
+	for (; *names; names++) {
+		lua_pushnil(L);
+		lua_setfield(L, -2, *names);
+	}
+}
+
+void policy_push_task(lua_State *L, const struct policy_view *v, bool now)
+{
+	static const char *const internal[] = { "v", "asks", "acc", "due", NULL };
+	static const char *const open[] = { "label", "reason", NULL };
+
 	rows_push_task(L, v->task);
 	script_set_str(L, "job", v->job->id);
 	script_set_i64(L, "retries", v->retries);
@@ -15,12 +27,18 @@ void policy_push_task(lua_State *L, const struct policy_view *v)
 	lua_setfield(L, -2, "class");
 	script_set_json(L, "class", v->class);
 	script_set_json(L, "parameters", v->parameters && *v->parameters ? v->parameters : "{}");
+	drop(L, internal);
+	if (!now)
+		drop(L, open);
 	sandbox_read_only(L);
 }
 
 void policy_push_attempt(lua_State *L, const struct policy_view *v, bool same)
 {
+	static const char *const later[] = { "verdict", NULL };
+
 	rows_push_attempt(L, v->attempt);
+	drop(L, later);
 	if (same)
 		script_set_i64(L, "same", MAX(v->same, 1));
 	sandbox_read_only(L);
@@ -42,7 +60,10 @@ void policy_push_job(lua_State *L, const struct job *j)
 
 void policy_push_node(lua_State *L, const struct node *n)
 {
+	static const char *const internal[] = { "v", "beat", NULL };
+
 	rows_push_node(L, n);
+	drop(L, internal);
 	sandbox_read_only(L);
 }
 
@@ -71,7 +92,7 @@ void policy_push_event(lua_State *L, const struct policy_event *e)
 	policy_push_job(L, e->job);
 	lua_setfield(L, -2, "job");
 	if (e->view) {
-		policy_push_task(L, e->view);
+		policy_push_task(L, e->view, true);
 		lua_setfield(L, -2, "task");
 	}
 	if (e->view && e->view->attempt) {

@@ -35,7 +35,8 @@ static void add_node(struct buf *out, const struct node *n)
 	add_text(out, "cluster", n->cluster ? n->cluster : "");
 	add_object(out, "cap", n->cap);
 	add_object(out, "info", n->info);
-	buf_addch(out, '}');
+	buf_addf(out, ",\"waits\":%d,\"registered\":%lld,\"running\":%lld,\"memory\":%lld}", n->waits,
+		 (long long)n->t, (long long)n->running, (long long)n->memory);
 }
 
 static void add_answer(struct buf *out, const struct policy_verdict *v)

@@ -5,7 +5,8 @@
  * answer as it was applied. `kubeque policy test` asks again with it. A JSON object:
  *
  *   {"tries":0,"free":0,"lost":0,"retries":2,"same":0,"class":{..},
- *    "node":{"id":"..","state":"LOST","cluster":"..","cap":{..},"info":{..}},   of a lost task
+ *    "node":{"id":"..","state":"LOST","cluster":"..","cap":{..},"info":{..},
+ *            "waits":0,"registered":..,"running":1,"memory":0},     of a lost task
  *    "answer":{"action":"retry","after":0.5,"free":true,"stop":true,"class":{..},"note":".."},
  *    "broke":"why"}                                    the hook failed, the stock verdict was used
  *

@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "base/log.h"
+#include "queue/queue.h"
 #include "script/call.h"
 #include "script/session.h"
 #include "script/state.h"
@@ -24,12 +25,21 @@ static const char setup[] =
 	"assert(kubeque.fs.mkdir_p(HOME .. '/a/b'))\n"
 	"assert(kubeque.fs.write(HOME .. '/a/x.txt', 'hello world'))\n"
 	"assert(kubeque.fs.write(HOME .. '/a/c.ini', '[config]\\nk = v\\n; c\\n[other]\\n'))\n"
+	"FAILED = assert(kubeque.submit{id = 'failed', cluster = 'other', words = {'false'}}).born\n"
 	"local r = assert(kubeque.submit{id = 'job', rows = 'seq', seq = '1..3',\n"
 	"  words = {'echo', '{index}'}, default_image = 'none', cluster = 'local',\n"
 	"  env = {'A=b'}, info = '{\"labels\":{\"a\":\"b\"}}'})\n"
 	"JOB = assert(kubeque.queue.job('job'))\n"
 	"assert(JOB.born == r.born and JOB.n == 3 and r.n == 3)\n"
-	"MANIFEST = assert(kubeque.manifest(JOB))\n";
+	"MANIFEST = assert(kubeque.manifest(JOB))\n"
+	"BUNDLE = kubeque.json.encode{schema = 1, policies = {{name = 'p', module = 'p'}}, modules = {\n"
+	"  p = {file = 'p.lua', text = [[return kubeque.policy {\n"
+	"    on_task_failed = function(task, attempt)\n"
+	"      return { 'retry', with = { memory = task.class.resources.memory * 2 },\n"
+	"        note = task.parameters.a .. attempt.exit_code }\n"
+	"    end,\n"
+	"    on_task_lost = function(_, node) return { 'wait', note = node.id .. node.waits } end,\n"
+	"  }]]}}}\n";
 
 static const char *const snippets[] = {
 	"assert(kubeque.json.encode({1, {a = 'b', c = {}}, true}, {indent = 2}))",
@@ -81,6 +91,14 @@ static const char *const snippets[] = {
 	"local t = kubeque.queue.tasks(JOB.born, {ranges = '2-3', states = {'pending'}}) assert(#t == 2)",
 	"assert(kubeque.queue.task(JOB.born, 2).n == 2 and not kubeque.queue.task(JOB.born, 9))",
 	"assert(#kubeque.queue.asked(JOB.born, 1) == 0)",
+	"local r, m, c = kubeque.policies.ask{bundle = BUNDLE, job = JOB.born, n = 1, k = 1}\n"
+	"assert(not r and c == 'not_found', m)",
+	"local r, m, c = kubeque.policies.ask{bundle = BUNDLE, job = FAILED, n = 1, k = 1,\n"
+	"  class = '{\"resources\":{\"memory\":5}}', parameters = '{\"a\":\"b\"}', tries = 1, same = 2}\n"
+	"assert(r.action == 'retry' and r.class.resources.memory == 10 and r.note == 'b3', m)",
+	"local r, m, c = kubeque.policies.ask{bundle = BUNDLE, job = FAILED, n = 1, k = 1,\n"
+	"  node = {id = 'x', state = 'LOST', cluster = 'c', cap = '{}', info = '{}', waits = 3}}\n"
+	"assert(r.action == 'wait' and r.note == 'x3', m)",
 	"assert(#kubeque.queue.attempts(JOB.born, 1) == 0 and not kubeque.queue.attempt(JOB.born, 1))",
 	"assert(#kubeque.queue.nodes('local') == 0 and #kubeque.queue.held('x') == 0)",
 	"assert(kubeque.queue.events(JOB.born, 0))",
@@ -270,6 +288,36 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 	return remove(path);
 }
 
+static size_t want_one(void *ctx, const struct job *job, int class, size_t left)
+{
+	(void)ctx, (void)job, (void)class, (void)left;
+	return 1;
+}
+
+/* The task of job `failed` has run once, and ended with code 3. */
+static int fail_task(struct err *err)
+{
+	char path[300], empty[] = "{}", cluster[] = "other";
+	const struct queue_sqlite_options o = { .path = path, .busy_ms = 5000 };
+	const struct node n = { .id = "N", .cluster = cluster, .cap = empty, .info = empty };
+	struct claim_request req = { .node = "N", .op = 7, .seq = -1, .max = 1, .want = want_one };
+	struct outcome out = { .a = { .n = 1, .k = 1, .cause = CAUSE_EXIT, .exit_code = 3 } };
+	struct claim_reply reply;
+	struct claimed got;
+	struct queue *q;
+
+	(void)snprintf(path, sizeof(path), "%s/queue.db", home);
+	q = queue_sqlite_open(&o, err);
+	if (!q || queue_node_register(q, &n, false, 8, err) < 0 ||
+	    queue_claim(q, &req, &got, &reply, err) != 1)
+		return -1;
+	out.v = got.v;
+	out.a.job = got.job;
+	(void)queue_finish(q, "N", &out, 1, -1, 9, err);
+	queue_close(q);
+	return out.answer == ANSWER_ACCEPTED ? 0 : -1;
+}
+
 int main(void)
 {
 	struct err err = ERR_INIT;
@@ -284,6 +332,7 @@ int main(void)
 	lua_pushstring(s->L, home);
 	lua_setglobal(s->L, "HOME");
 	ok(run(s->L, setup, &err) == 0, "a job is submitted %s", err.text);
+	ok(fail_task(&err) == 0, "a task of another one has failed %s", err.text);
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		int ret = run(s->L, wrong[i].code, &err);
 
