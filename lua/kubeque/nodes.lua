@@ -101,9 +101,11 @@ local function random_hex(bytes)
   return (source:read(bytes):gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end
 
----What a provider's `add` is asked for (kubeque.provider says what is in it).
+---What a provider's `add` is asked for (kubeque.provider says what is in it). The folder for logs
+---is there when it is asked.
 local function request_of(ctx, o)
   local home = ctx.config._queue_home
+  fault.check(kubeque.fs.mkdir_p(home .. "/nodes", 448)) -- 0700
   local command = table.move(M.arguments(ctx), 1, 100, 3, { own_binary(), "consume" })
   if not M.is_local(ctx) then
     command[#command + 1] = "--machine"

@@ -44,10 +44,6 @@ return kubeque.provider {
   ---Starts nodes: request.nodes has an id and a command (a list of words) for each. Returns a list
   ---of what it started: { { id =, log = }, ... }.
   add = function(request, options)
-    local ok, why = kubeque.fs.mkdir_p(request.log_dir)
-    if not ok then
-      return nil, why
-    end
     local started = {}
     for _, node in ipairs(request.nodes) do
       local log = ("%s/%s.log"):format(request.log_dir, node.id)
