@@ -270,7 +270,10 @@ function M.wait_all(list, o)
   for i, job in ipairs(list) do
     all = outcome(job, records[i], o.check) and all
   end
-  return all, not all and "failed" or nil
+  if not all then
+    return nil, "failed"
+  end
+  return true
 end
 
 ---Waits until one of some jobs is over.

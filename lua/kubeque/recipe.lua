@@ -198,7 +198,7 @@ local function finish(run, result)
   if type(list) == "table" then
     for i, item in ipairs(list) do
       if not job.is(item) then
-        fault.raisef("script", "%s: it returns a list whose item %d is no job", run.path, i)
+        fault.raisef("script", "it returns a list whose item %d is no job", i)
       elseif not rawget(item, "how") then
         item:submit()
       end

@@ -30,6 +30,10 @@ function Collection.__index(_, key)
     misuse.hint(key, method_names()))
 end
 
+function Collection.__tostring(self)
+  return ("results(%d %s)"):format(#self, #self == 1 and "row" or "rows")
+end
+
 ---@param rows table[]
 ---@param columns string[] the parameters, in the order of the job
 function M.new(rows, columns)

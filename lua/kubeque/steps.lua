@@ -23,7 +23,7 @@ end
 
 ---The digest of what a specification is about. Stores nothing.
 local function content_of(spec)
-  spec.dry_run, spec.content = true, true
+  spec.id, spec.dry_run, spec.content = nil, true, true
   local done, why, code = kubeque.submit(spec)
   spec.dry_run, spec.content = nil, nil
   return fault.check(done, why, code).content
