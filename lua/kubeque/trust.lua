@@ -157,9 +157,9 @@ end
 ---Why a `.kubeque.d/lua` cannot be trusted at all, or nil.
 function M.unfit(dir)
   for _, path in ipairs { dir:match("^(.*)/[^/]*$"), dir } do
-    local stat = fs.stat(path)
-    local why = not stat and "it is not there" or stat.type ~= "dir" and "it is no directory"
-      or places.foreign(stat)
+    local stat = fs.stat(path, true)
+    local why = not stat and "it is not there" or stat.type == "link" and "it is a link"
+      or stat.type ~= "dir" and "it is no directory" or places.foreign(stat)
     if why then
       return ("%s: %s"):format(path, why)
     end
