@@ -46,8 +46,8 @@ void consumer_node_id(char *out)
 
 static bool has_work(const struct consumer *c)
 {
-	return c->n_running || c->n_collecting || c->leftovers.n || c->n_stored ||
-	       schedule_unstarted(c);
+	return c->n_running || c->n_collecting || c->leftovers.n || c->terminated.n ||
+	       c->n_stored || schedule_unstarted(c);
 }
 
 static bool is_busy(const struct consumer *c)
@@ -228,7 +228,7 @@ static int timeout_ms(const struct consumer *c)
 	int64_t now = clock_mono_ns();
 	int ms = until(c->deadline_ns, now, LOOP_MS);
 
-	if (c->leftovers.n)
+	if (c->leftovers.n || c->terminated.n)
 		ms = MIN(ms, LEFTOVERS_MS);
 	if (c->n_limited)
 		ms = until(c->memory_ns, now, ms);
@@ -296,6 +296,7 @@ static void consumer_init(struct consumer *c, const struct consumer_options *o, 
 	run_list_init(&c->ready);
 	run_list_init(&c->staged);
 	run_list_init(&c->leftovers);
+	run_list_init(&c->terminated);
 	c->hint = c->room_moved = true;
 	c->next_due = c->deadline_ns = INT64_MAX;
 }

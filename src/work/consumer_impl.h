@@ -16,6 +16,7 @@ enum {
 	HOLD_MS = 5000,       /* no claims after trouble of this node's */
 	LOOP_MS = 1000,       /* the loop moves at least so often */
 	LEFTOVERS_MS = 5,     /* how often remains of a process group are looked at */
+	TERM_MS = 250,        /* whose task got a SIGTERM may get one himself until then */
 	LEFTOVERS_KILLED_MS = 2000, /* killed ones that stay longer are not waited for */
 	MEMORY_MS = 100,
 	STDOUT_MS = 1000,
@@ -57,6 +58,7 @@ struct consumer {
 	struct run_list ready;      /* claimed; lost ones first */
 	struct run_list staged;     /* inputs are there */
 	struct run_list leftovers;  /* ended, remains of the group live */
+	struct run_list terminated; /* ended by SIGTERM, maybe everybody's */
 	struct run *running[RUNNING_SLOTS]; /* by pid */
 	size_t n_running, n_staging, n_collecting, n_stored; /* n_stored: with the committer */
 	size_t n_limited, n_cut;    /* running ones with a memory limit, with --max-stdout */

@@ -88,6 +88,17 @@ void ending_collect(struct consumer *c, struct run *r)
 	workers_put(c->workers, r);
 }
 
+/*
+ * Whoever ends a whole machine or the job of a batch system sends SIGTERM to everybody, in any
+ * order: to a task before its node. That is no fault of the task's, so one that ends by a SIGTERM
+ * of others waits a moment for the node's own.
+ */
+static bool may_be_everybodys(const struct run *r, const struct proc_end *end)
+{
+	return (end->signal == SIGTERM || end->exit_code == 128 + SIGTERM) && !r->termed &&
+	       !r->killed;
+}
+
 void ending_reap(struct consumer *c)
 {
 	struct proc_end end;
@@ -98,13 +109,41 @@ void ending_reap(struct consumer *c)
 		if (!r) /* an orphan of a task that came to us */
 			continue;
 		unlink_run(c, r);
+		r->term_ns = may_be_everybodys(r, &end) ? clock_mono_ns() : 0;
 		if (run_ended(r, &end)) {
 			run_list_add(&c->leftovers, r);
 			continue;
 		}
 		learn(r);
-		ending_collect(c, r);
+		if (r->term_ns)
+			run_list_add(&c->terminated, r);
+		else
+			ending_collect(c, r);
 	}
+}
+
+/* True: it is known by now whose SIGTERM that was. */
+static bool term_is_clear(struct consumer *c, struct run *r, int64_t now)
+{
+	if (c->told_to_leave && r->stop == STOP_NONE)
+		r->stop = STOP_LEAVE;
+	return c->told_to_leave || now - r->term_ns >= (int64_t)TERM_MS * 1000000;
+}
+
+static void check_terminated(struct consumer *c, int64_t now)
+{
+	struct run_list rest;
+	struct run *r;
+
+	run_list_init(&rest);
+	while ((r = run_list_pop(&c->terminated))) {
+		if (term_is_clear(c, r, now))
+			ending_collect(c, r);
+		else
+			run_list_add(&rest, r);
+	}
+	while ((r = run_list_pop(&rest)))
+		run_list_add(&c->terminated, r);
 }
 
 /* ---- deadlines ---- */
@@ -126,11 +165,12 @@ static void check_leftovers(struct consumer *c, int64_t now)
 		} else if (alive && r->killed && now >= r->deadline_ns) {
 			alive = false;
 		}
-		if (alive) {
+		if (alive)
 			run_list_add(&rest, r);
-			continue;
-		}
-		ending_collect(c, r);
+		else if (r->term_ns)
+			run_list_add(&c->terminated, r);
+		else
+			ending_collect(c, r);
 	}
 	while ((r = run_list_pop(&rest)))
 		run_list_add(&c->leftovers, r);
@@ -207,6 +247,8 @@ void ending_deadlines(struct consumer *c, int64_t now)
 {
 	if (c->leftovers.n)
 		check_leftovers(c, now);
+	if (c->terminated.n)
+		check_terminated(c, now);
 	if (now >= c->deadline_ns)
 		check_timeouts(c, now);
 	if (c->n_limited && now >= c->memory_ns) {

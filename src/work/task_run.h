@@ -62,6 +62,7 @@ struct run {
 	enum run_stop stop;
 	int64_t deadline_ns;    /* timeout, then KILL; INT64_MAX: none */
 	bool termed, killed;
+	int64_t term_ns;        /* when it ended by a SIGTERM that was not ours; 0: it did not */
 	int64_t memory_limit, grace_ms;
 	struct proc_end end;
 	int64_t stdout_bytes;

@@ -248,6 +248,26 @@ def _(home):
     gate.open()
 
 
+@test("a SIGTERM for everybody is no fault of the tasks: they go to other nodes; one that a task gets alone is its own")
+def _(home):
+    config(home, node_cpu="4")
+    gate = Gate(home)
+    home.kq("sub", "-n", "j", "--no-wait", "--seq", "2", f"echo $$ >{home.top}/pid.{{index}}; {gate.command}")
+    home.kq("sub", "-n", "sh", "--no-wait", f"trap 'exit 143' TERM; echo $$ >{home.top}/pid.3; {gate.command}")
+    wait_for(lambda: gate.inside() == 3)
+    node = home.node_pids()[0]
+    for i in (1, 2, 3):
+        os.kill(int(open(f"{home.top}/pid.{i}", encoding="ascii").read()), signal.SIGTERM)
+    os.kill(node, signal.SIGTERM)
+    wait_for(lambda: not home.node_pids())
+    assert labels(home, "j") == "pending: 2" and labels(home, "sh") == "pending: 1", home.kq("status").out
+    gate.open()
+    home.kq("addnodes", "j", "1")
+    assert home.kq("watch", "j").code == 0 and home.kq("watch", "sh").code == 0
+    result = home.kq("sub", "-n", "alone", "kill -TERM $$")
+    assert result.code == 1 and "signaled(SIGTERM)" in home.kq("status", "alone").out, home.kq("status", "alone").out
+
+
 @test("consume refuses bad options; where nothing was ever submitted it has nothing to do")
 def _(home):
     for words in (("--cpu", "0"), ("--cpu", "x"), ("--memory", "5Q"), ("--linger", "-1"), ("--lease", "1s", "--heartbeat", "1s")):
