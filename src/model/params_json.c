@@ -43,8 +43,8 @@ static char inside(struct json_list *l, char c)
 	else if (c == ']' && l->depth == 0)
 		l->at = LIST_END;
 	else if (c == '}' || c == ']')
-		l->depth--;
-	else if (c == ',' && l->depth <= 0)
+		l->depth -= l->depth > 0; /* one too many makes the element invalid */
+	else if (c == ',' && l->depth == 0)
 		l->at = LIST_BEFORE;
 	if (l->at != LIST_IN)
 		return '\n';

@@ -26,6 +26,8 @@ static const char setup[] =
 	"assert(kubeque.fs.write(HOME .. '/a/x.txt', 'hello world'))\n"
 	"assert(kubeque.fs.write(HOME .. '/a/c.ini', '[config]\\nk = v\\n; c\\n[other]\\n'))\n"
 	"FAILED = assert(kubeque.submit{id = 'failed', cluster = 'other', words = {'false'}}).born\n"
+	"assert(kubeque.fs.write(HOME .. '/a/p.csv', 'x,y\\n1,2\\n3,4\\n'))\n"
+	"assert(kubeque.fs.write(HOME .. '/a/p.json', '[{\"x\":1},{\"x\":2}]'))\n"
 	"local r = assert(kubeque.submit{id = 'job', rows = 'seq', seq = '1..3',\n"
 	"  words = {'echo', '{index}'}, default_image = 'none', cluster = 'local',\n"
 	"  env = {'A=b'}, info = '{\"labels\":{\"a\":\"b\"}}'})\n"
@@ -59,7 +61,7 @@ static const char *const snippets[] = {
 	"assert(kubeque.fs.read(HOME .. '/a/x.txt', 5, 6) == 'world')",
 	"assert(kubeque.fs.tail(HOME .. '/a/x.txt', 5) == 'world')",
 	"assert(kubeque.fs.stat(HOME).type == 'dir' and not kubeque.fs.stat(HOME .. '/nope'))",
-	"assert(#kubeque.fs.list(HOME .. '/a') == 3)",
+	"assert(#kubeque.fs.list(HOME .. '/a') == 5)",
 	"assert(#kubeque.fs.glob(HOME .. '/a/*.txt') == 1)",
 	"assert(kubeque.fs.realpath('/') == '/' and kubeque.fs.cwd())",
 	"assert(kubeque.fs.free(HOME) and kubeque.fs.filesystem(HOME))",
@@ -147,6 +149,19 @@ static const char *const snippets[] = {
 	"assert(r.status == 201 and r.body == 'done' and r.headers.x == '1, 2' and r.retry_after == 3)",
 	"local r, m, c = kubeque.http.request{url = 'http://127.0.0.1:1/'} assert(not r and c == 'busy', m)",
 	"assert(kubeque.http.version():find('libcurl'))",
+	"local p = kubeque.params local r = p.product({a = p.range(1, 3)}, {u = p.uniform(0, 1)})\n"
+	"  :map{c = function(row) return row.a .. 'x' end}\n"
+	"local s = assert(kubeque.spool(r)) assert(s.count == 3 and #s.sha256 == 64 and s.columns[3] == 'c')\n"
+	"assert(kubeque.submit{rows = 'params', spool = s, words = {'echo', '{c}'}, dry_run = true,\n"
+	"  default_image = 'none', cluster = 'local'}.n == 3) s:close()",
+	"local s, m, c = kubeque.spool(kubeque.params.values{1, 0/0}) assert(not s and c == 'script', m)",
+	"assert(#kubeque.params.file(HOME .. '/a/p.csv'):rows() == 2)",
+	"assert(kubeque.params.json(HOME .. '/a/p.json'):rows()[2].x == '2')",
+	"local s, m, c = kubeque.source.file(HOME .. '/nope.csv') assert(not s and c == 'usage', m)",
+	"assert(kubeque.params.sqlite(HOME .. '/queue.db', 'select 1 as a, 2.5 as b'):rows()[1].b == 2.5)",
+	"local s, m, c = kubeque.source.sqlite(HOME .. '/queue.db', 'nonsense') assert(not s, m)",
+	"assert(kubeque.sweep.params({'a=1..3', 'b=log:1..100:3'}, {sample = 4}):count() == 4)",
+	"assert(kubeque.csv.text(0.1) == '0.1' and kubeque.csv.text(2.0) == '2')",
 	"assert(kubeque.time.utc(kubeque.time.now()) and kubeque.time.log(0) and kubeque.time.id(0))",
 };
 
@@ -191,6 +206,13 @@ static const struct { const char *code, *message; } wrong[] = {
 	{ "kubeque.proc.all{commands = {{'/bin/cat', stdin = 'a'}, 3}}", "table expected" },
 	{ "kubeque.proc.run{'/bin/true', stderr = 'x'}", "inherit" },
 	{ "kubeque.proc.run{'/bin/true', timeout = -1}", "out of range" },
+	{ "kubeque.spool(3)", "table expected" },
+	{ "kubeque.spool{}", "params expected" },
+	{ "kubeque.spool{columns = {}, open = print}", "params without columns" },
+	{ "kubeque.spool{columns = {1}, open = print}", "column 1 has no name" },
+	{ "kubeque.spool{columns = {'a'}, open = function() end}", "function expected" },
+	{ "kubeque.submit{rows = 'params', spool = {}}", "kubeque.spool expected, got table" },
+	{ "kubeque.source.file('x', 'xml')", "invalid option 'xml'" },
 	{ "MANIFEST.close(3)", "kubeque.manifest expected" },
 	{ "local m = kubeque.manifest(JOB) m:close() m:common()", "closed" },
 };

@@ -144,27 +144,34 @@ local function reopener(params)
   end
 end
 
----Walks a pair: `outer` fills the row from 1, the inner factor what follows.
-local function cross(outer, inner, offset)
-  local width = #inner.columns
-  if inner.values then
-    local list, n, at = inner.values, inner.n, offset + 1
-    return function()
-      local advance, i = outer(), n
-      return function(row)
-        if i >= n then
-          if not advance(row) then
-            return nil
-          end
-          i = 0
+---Walks a pair whose inner factor is one column of n values.
+local function cross_column(outer, n, list, compute, place)
+  return function()
+    local advance, i = outer(), n
+    return function(row)
+      if i >= n then
+        if not advance(row) then
+          return nil
         end
-        i = i + 1
-        row[at] = list[i]
-        return true
+        i = 0
       end
+      i = i + 1
+      if list then
+        row[place] = list[i]
+      else
+        row[place] = compute(i)
+      end
+      return true
     end
   end
-  local reopen = reopener(inner)
+end
+
+---Walks a pair: `outer` fills the row from 1, the inner factor what follows.
+local function cross(outer, inner, offset)
+  if inner.values or inner.at then
+    return cross_column(outer, inner.n, inner.values, inner.at, offset + 1)
+  end
+  local width, reopen = #inner.columns, reopener(inner)
   return function()
     local advance, next_inner, values = outer(), nil, {}
     return function(row)

@@ -7,6 +7,7 @@
 --             leave what did not change alone.
 --   n         how many rows there are, nil when that takes a walk
 --   get(i, row)  writes row i into `row`; nil when rows can only be walked
+--   values, at   of one column: the list of its values, or at(i) computes one; what a product uses
 -- so a row costs no table, and a product of ten million rows no memory.
 --
 -- Values are texts, numbers and booleans. Misuse raises an error that names the caller's own line;
@@ -250,7 +251,8 @@ function Params:rename(names)
   for old, new in pairs(names) do
     columns[M.place(self, old, "rename")] = new
   end
-  return M.new { columns = columns, n = self.n, open = self.open, get = self.get }
+  return M.new { columns = columns, n = self.n, open = self.open, get = self.get,
+    values = self.values, at = self.at }
 end
 
 ---The single column by another name.

@@ -29,7 +29,7 @@ end
 M.number = number
 
 local function sequence(n, at)
-  return core.new { columns = { "value" }, n = n,
+  return core.new { columns = { "value" }, n = n, at = at,
     open = function()
       local i = 0
       return function(row)
