@@ -156,8 +156,10 @@ static int ask(lua_State *L, struct question *q, struct asked *a, struct err *er
 		return -1;
 	ret = a->is_lost ? policy_task_lost(q->policy, &v, &a->node, &q->verdict, err) :
 			   policy_task_failed(q->policy, &v, &q->verdict, err);
-	if (ret == 0)
+	if (ret == 0) {
 		policy_clamp(&v, &q->verdict);
+		policy_bound(queue, &v, &q->verdict);
+	}
 	return ret;
 }
 

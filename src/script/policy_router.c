@@ -28,7 +28,6 @@ struct router {
 	struct policy base;
 	char *home;
 	struct policy *stock;  /* NULL: not loaded yet */
-	bool stock_broken;
 	VEC(struct entry) entries;
 	int64_t clock;
 };
@@ -40,16 +39,10 @@ static struct router *router_of(struct policy *base)
 
 /* ---- loading ------------------------------------------------------------------------------ */
 
-static struct policy *stock_of(struct router *r)
+static struct policy *stock_of(struct router *r, struct err *err)
 {
-	struct err err = ERR_INIT;
-
-	if (r->stock || r->stock_broken)
-		return r->stock;
-	r->stock = policy_lua_new("policies/default", &err);
-	r->stock_broken = !r->stock;
 	if (!r->stock)
-		log_warn("%s", err.text);
+		r->stock = policy_lua_new("policies/default", err);
 	return r->stock;
 }
 
@@ -158,7 +151,7 @@ static int pick(struct router *r, const struct job *job, struct policy **out, st
 {
 	struct err why = ERR_INIT;
 
-	*out = job && *job->policy ? bundle_of(r, job, &why) : stock_of(r);
+	*out = job && *job->policy ? bundle_of(r, job, &why) : stock_of(r, &why);
 	if (*out || why.code == ERR_NONE)
 		return 0;
 	*err = why;
@@ -170,14 +163,13 @@ static int pick(struct router *r, const struct job *job, struct policy **out, st
 static unsigned router_wants(struct policy *base, const struct job *job)
 {
 	struct router *r = router_of(base);
+	struct err err = ERR_INIT;
 	struct entry *e;
 
 	if (!*job->policy)
-		return policy_wants(stock_of(r), job);
+		return policy_wants(stock_of(r, &err), job);
 	e = entry_of(r, job->policy);
 	if (!e->policy && e->errors < ERRORS_MAX) {
-		struct err err = ERR_INIT;
-
 		unload_oldest(r);
 		e->used = ++r->clock;
 		e->policy = load(r, job, &err); /* the next verdict says why not */
@@ -219,7 +211,8 @@ static int router_scale(struct policy *base, const struct policy_scale *s, int64
 		ret = policy_scale(p, s, target, err);
 	if (ret < 0 || *target >= 0 || p == r->stock)
 		return ret;
-	return policy_scale(stock_of(r), s, target, err);
+	p = stock_of(r, err);
+	return p ? policy_scale(p, s, target, err) : -1;
 }
 
 static int router_event(struct policy *base, const struct policy_event *e, struct buf *effects,

@@ -15,21 +15,27 @@ static void drop(lua_State *L, const char *const *names)
 	}
 }
 
+/* Nothing that a later question (policy test) could not be given again. */
 void policy_push_task(lua_State *L, const struct policy_view *v, bool now)
 {
-	static const char *const internal[] = { "v", "asks", "acc", "due", NULL };
-	static const char *const open[] = { "label", "reason", NULL };
+	const struct task *t = v->task;
 
-	rows_push_task(L, v->task);
+	lua_createtable(L, 0, 13);
 	script_set_str(L, "job", v->job->id);
+	script_set_i64(L, "n", t->n);
+	script_set_i64(L, "attempt", t->attempt);
+	script_set_i64(L, "tries", t->tries);
+	script_set_i64(L, "free", t->free);
+	script_set_i64(L, "lost", t->lost);
 	script_set_i64(L, "retries", v->retries);
-	lua_pushnil(L);
-	lua_setfield(L, -2, "class");
+	script_set_str(L, "state", task_state_name(t->state));
+	script_set_str(L, "node", t->node);
+	if (now) {
+		script_set_str(L, "label", t->label);
+		script_set_str(L, "reason", t->reason);
+	}
 	script_set_json(L, "class", v->class);
 	script_set_json(L, "parameters", v->parameters && *v->parameters ? v->parameters : "{}");
-	drop(L, internal);
-	if (!now)
-		drop(L, open);
 	sandbox_read_only(L);
 }
 

@@ -173,5 +173,9 @@ static inline void policy_close(struct policy *p)
 void policy_stock(const struct policy_view *v, struct policy_verdict *out);
 /* Brings a verdict within the law: attempts, free ones, delay, action legal for the state. */
 void policy_clamp(const struct policy_view *v, struct policy_verdict *out);
+/* And its class within what the nodes of the cluster have (this machine, when there are none): a
+ * task that no node can take would wait for ever. */
+struct queue;
+void policy_bound(struct queue *q, const struct policy_view *v, struct policy_verdict *out);
 
 #endif

@@ -48,6 +48,7 @@ void settle_ask(struct queue *q, struct policy *p, const struct policy_view *v,
 		}
 	}
 	policy_clamp(v, verdict);
+	policy_bound(q, v, verdict);
 	if (asked && *v->job->policy)
 		asked_add_json(asked, v, lost, verdict, ret < 0 ? err.text : NULL);
 }

@@ -41,7 +41,10 @@ static const char setup[] =
 	"        note = task.parameters.a .. attempt.exit_code }\n"
 	"    end,\n"
 	"    on_task_lost = function(_, node) return { 'wait', note = node.id .. node.waits } end,\n"
-	"  }]]}}}\n";
+	"  }]]}}}\n"
+	"BOTH = kubeque.json.encode{schema = 1, policies = {{name = 'p', module = 'p', options = {k = 2}}},\n"
+	"  modules = {p = {file = 'p.lua', text = 'return { options = {k = 1}, on_submit = function(job)'\n"
+	"    .. ' if job.command == \"no\" then return nil, \"why\" end job.nodes = 7 return job end }'}}}\n";
 
 static const char *const snippets[] = {
 	"assert(kubeque.json.encode({1, {a = 'b', c = {}}, true}, {indent = 2}))",
@@ -123,6 +126,15 @@ static const char *const snippets[] = {
 	" dry_run = true,\n"
 	"  default_image = 'none', cluster = 'local', event = function() end}.n == 2)",
 	"local r, m, c = kubeque.submit{rows = 'one', words = {'echo'}, push = {'/nosuch'}, dry_run = true,\n"
+	"  default_image = 'none', cluster = 'local'} assert(not r and c == 'usage', m)",
+	"local p = assert(kubeque.policies.check(BOTH)) assert(p[1].name == 'p' and p[1].options.k == 2)",
+	"local r, m, c = kubeque.policies.check('{}') assert(not r and c == 'script', m)",
+	/* nil without a reason: it failed three times and is off */
+	"local n, why = kubeque.policies.scale{pending = 1, job = JOB.born} assert(n == 1 or not why, why)",
+	"local r, m, c = kubeque.policies.scale{job = 999} assert(not r and c == 'not_found', m)",
+	"assert(kubeque.submit{rows = 'one', words = {'a'}, bundle = BOTH, dry_run = true,\n"
+	"  default_image = 'none', cluster = 'local'}.nodes == 7)",
+	"local r, m, c = kubeque.submit{rows = 'one', words = {'no'}, bundle = BOTH, dry_run = true,\n"
 	"  default_image = 'none', cluster = 'local'} assert(not r and c == 'usage', m)",
 	"assert(kubeque.control.kill(JOB.born, '3') <= 1)",
 	"assert(kubeque.control.reset(JOB.born, {ranges = '3', states = {'killed'}}) <= 1)",

@@ -1,0 +1,105 @@
+/* What a verdict may ask for: no more than the nodes have. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "model/class.h"
+#include "queue/queue.h"
+#include "sys/machine.h"
+#include "work/policy.h"
+
+struct cluster {
+	struct resources largest;
+	int nodes;
+};
+
+static int add_node(void *ctx, const struct node *n)
+{
+	struct cluster *c = ctx;
+	struct resources cap = { .cpu = 0 };
+	struct err err = ERR_INIT;
+
+	if (n->state != NODE_LIVE || resources_parse_json(n->cap, &cap, NULL, &err) < 0)
+		return 0;
+	resources_max(&c->largest, &cap);
+	c->nodes++;
+	return 0;
+}
+
+static bool look_at(struct queue *q, const char *name, struct cluster *out)
+{
+	struct err err = ERR_INIT;
+	struct machine m;
+
+	*out = (struct cluster){ .nodes = 0 };
+	if (queue_nodes(q, name, add_node, out, &err) < 0)
+		return false;
+	if (out->nodes)
+		return true;
+	machine_get(&m);
+	out->largest.cpu = MAX((int64_t)(m.cpus * 1000.0), 1000);
+	out->largest.memory = m.memory;
+	return true;
+}
+
+/* True when it was too much. What the task had already is not taken away. */
+static bool limit(int64_t *want, int64_t had, int64_t have)
+{
+	int64_t most = MAX(had, have);
+
+	if (*want <= most)
+		return false;
+	*want = most;
+	return true;
+}
+
+static bool limit_named(struct resources *want, const struct resources *had,
+			const struct resources *have)
+{
+	bool limited = false;
+	size_t n = 0;
+
+	for (size_t i = 0; i < want->n_named; i++) {
+		struct resource_named *r = &want->named[i];
+
+		limited |= limit(&r->milli, resources_named(had, r->name),
+				 resources_named(have, r->name));
+		if (r->milli)
+			want->named[n++] = *r;
+	}
+	want->n_named = n;
+	return limited;
+}
+
+static void add_note(struct policy_verdict *out)
+{
+	size_t n = strlen(out->note);
+
+	(void)snprintf(out->note + n, sizeof(out->note) - n, "%slimited to what a node has",
+		       n ? ", " : "");
+}
+
+void policy_bound(struct queue *q, const struct policy_view *v, struct policy_verdict *out)
+{
+	struct class want, had;
+	struct cluster c;
+	struct err err = ERR_INIT;
+	struct buf text = BUF_INIT;
+	bool limited;
+
+	if (!out->class || class_parse_json(out->class, &want, &err) < 0 ||
+	    class_parse_json(v->class && *v->class ? v->class : "{}", &had, &err) < 0 ||
+	    !look_at(q, v->job->cluster, &c))
+		return;
+	limited = limit(&want.r.cpu, had.r.cpu, c.largest.cpu);
+	limited |= limit(&want.r.memory, had.r.memory, c.largest.memory);
+	limited |= limit(&want.r.gpu, had.r.gpu, c.largest.gpu);
+	limited |= limit(&want.r.disk, had.r.disk, c.largest.disk);
+	limited |= limit_named(&want.r, &had.r, &c.largest);
+	if (!limited)
+		return;
+	class_add_json(&text, &want);
+	free(out->class);
+	out->class = buf_detach(&text);
+	add_note(out);
+}
