@@ -14,5 +14,5 @@ return {
   summary = "kubeque's own",
   where = "host",
   internal = true,
-  functions = names("budget", "config", "consume", "ini", "materialize", "reap", "submit", "submitter"),
+  functions = names("budget", "consume", "ini", "materialize", "reap", "submit", "submitter"),
 }

@@ -14,6 +14,10 @@ print(kubeque.queue.job("LAST").id)]] },
       help = "Names the store by its directories. Scripts want `kubeque.open`, which follows the "
         .. "configuration; in recipes and commands it is done already." },
   },
+  fields = {
+    { "config", "table<string, any>", "the configuration's values by key, such as "
+        .. "`kubeque.config.default_image`, resolved when the first is asked for" },
+  },
   tables = {
     { "open_options", help = "How to open.", fields = {
       { "create", "boolean", "make the store if there is none", optional = true },

@@ -43,16 +43,14 @@ function M.site_dir()
   return etc and etc:sub(1, 1) == "/" and M.normalise(etc) or "/etc/kubeque"
 end
 
-local uid, gid, _
+local me -- whose process this is; its user's name, which takes a look-up, is not needed here
 
 ---Why something found in a directory is not ours to trust (`stat` is its kubeque.fs.stat), or nil.
 function M.foreign(stat)
-  if not uid then
-    _, uid, _, gid = kubeque.proc.user()
-  end
-  if stat.uid ~= uid and stat.uid ~= 0 then
+  me = me or fs.stat "/proc/self"
+  if stat.uid ~= me.uid and stat.uid ~= 0 then
     return "it belongs to another user"
-  elseif stat.mode & 2 ~= 0 or (stat.mode & 16 ~= 0 and stat.gid ~= gid and stat.gid ~= 0) then
+  elseif stat.mode & 2 ~= 0 or (stat.mode & 16 ~= 0 and stat.gid ~= me.gid and stat.gid ~= 0) then
     return "others can write it"
   end
 end

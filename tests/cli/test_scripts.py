@@ -408,6 +408,30 @@ def _(home):
     assert home.kq("failures", "g*").out == "" and home.kq("failures", "-n", "0").code == 2
 
 
+@test("the recipe that new writes runs, and goes on where it was")
+def _(home):
+    assert home.kq("new", "recipe", "mine").code == 0
+    result = home.kq("run", "mine")
+    assert result.code == 0 and result.out == "sum of the squares: 30; the largest is that of 4\nthe largest is 16\n", result
+    again = home.kq("run", "mine")
+    assert again.out == result.out and not again.has("Submitting"), again
+    assert home.kq("run", "mine", "--set", "n=3").out == "sum of the squares: 14; the largest is that of 3\n"
+    result = home.kq("run", "mine", "--set", "n=x")
+    assert result.code == 7 and "recipes/mine.lua:10: --set n=N takes a whole number" in result.lines[0], result
+
+
+@test("the policy that new writes tries again")
+def _(home):
+    assert home.kq("new", "policy", "mine").code == 0
+    mark = os.path.join(home.top, "mark")
+    result = home.kq("sub", "-q", "-n", "j", "--policy", "mine:after=0.05,times=2",
+                     f"test $(echo x >> {mark}; wc -l < {mark}) = 2 || exit 75")
+    assert result.code == 0 and open(mark, encoding="utf-8").read() == "x\nx\n", result
+    assert "there was no licence" in home.kq("explain", "j.1").out + home.kq("dumpjob", "j").out
+    result = home.kq("sub", "-q", "-n", "k", "--policy", "mine:after=0.05,times=1", "exit 75")
+    assert result.code == 1 and "no licence after 1 further attempts" in home.kq("dumpjob", "k").out, home.kq("dumpjob", "k")
+
+
 @test("the provider that new writes starts, lists and ends nodes")
 def _(home):
     assert home.kq("new", "provider", "mine").code == 0

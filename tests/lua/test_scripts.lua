@@ -159,8 +159,8 @@ t.like(outer, "took longer than 0.1 s", "a longer one inside does not extend it"
 local sum = 0
 for i = 1, 100000 do sum = sum + i end
 t.is(sum, 5000050000, "nothing is left behind")
-local fault = select(2, pcall(kubeque.budget, { seconds = 0.02, wall = true, message = "slow", code = "busy" },
-  function() while true do end end))
+local fault = select(2, pcall(kubeque.budget,
+  { seconds = 0.02, wall = true, message = "slow", code = "busy" }, function() while true do end end))
 t.ok(fault.code == "busy" and fault.message:find "slow$", "a clock on the wall, a code")
 
 -- ---- declarations ----

@@ -82,6 +82,10 @@ static const char *const snippets[] = {
 	"local ok, m = pcall(function() return kubeque.quue end)\n"
 	"assert(not ok and m:find('did you mean kubeque.queue?', 1, true), m)",
 	"assert(kubeque.command and kubeque.config.linger)",
+	"assert(kubeque.budget({seconds = 9, message = 'slow'}, function(a) return a end, 7) == 7)",
+	"local ok, e = pcall(kubeque.budget, {seconds = 0, message = 'slow', code = 'busy'},\n"
+	"  function() while true do end end) assert(not ok and e.code == 'busy', e)",
+	"local ok, e = pcall(require, 'nosuch') assert(not ok and e:find('no module', 1, true), e)",
 	"assert(kubeque.proc.user() and kubeque.proc.umask() and kubeque.proc.env())",
 	"assert(kubeque.proc.run{'/bin/true', env = {A = 'b'}} == 0)",
 	"assert(kubeque.proc.run{'/bin/true', timeout = 60, stderr = 'inherit'} == 0)",
