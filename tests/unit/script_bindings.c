@@ -335,9 +335,9 @@ static size_t want_one(void *ctx, const struct job *job, int class, size_t left)
 /* The task of job `failed` has run once, and ended with code 3. */
 static int fail_task(struct err *err)
 {
-	char path[300], empty[] = "{}", cluster[] = "other";
+	char path[300], empty[] = "{}", cap[] = "{\"cpu\":1,\"memory\":1000}", cluster[] = "other";
 	const struct queue_sqlite_options o = { .path = path, .busy_ms = 5000 };
-	const struct node n = { .id = "N", .cluster = cluster, .cap = empty, .info = empty };
+	const struct node n = { .id = "N", .cluster = cluster, .cap = cap, .info = empty };
 	struct claim_request req = { .node = "N", .op = 7, .seq = -1, .max = 1, .want = want_one };
 	struct outcome out = { .a = { .n = 1, .k = 1, .cause = CAUSE_EXIT, .exit_code = 3 } };
 	struct claim_reply reply;
