@@ -10,8 +10,9 @@ return {
       example = [[
 assert(kubeque.open())
 print(kubeque.queue.job("LAST").id)]] },
-    { "session", args = { { "options", "session_options" } }, returns = { { "true" } },
-      help = "Names the store by its directories. Scripts want `kubeque.open`, which follows the "
+    { "session", args = { { "options", "session_options|fun()" } }, returns = { { "true" } },
+      help = "Names the store by its directories; a function is called when a store is first "
+        .. "needed, to do so then. Scripts want `kubeque.open`, which follows the "
         .. "configuration; in recipes and commands it is done already." },
   },
   fields = {

@@ -19,7 +19,7 @@ M.groups = {
   { title = "Results and data", "fetch", "listparams", "dumpjob", "shell", "clean" },
   { title = "Nodes", "addnodes", "consume" },
   { title = "About kubeque", "config", "validate", "version", "help" },
-  { title = "Scripts of your own", "policy", "scripts", "new", "trust", "completion" },
+  { title = "Scripts of your own", "policy", "scripts", "new", "trust", "completion" "lua", },
 }
 
 -- Commands that kubeque gives itself.

@@ -96,7 +96,7 @@ int main(int argc, char **argv)
 	struct line line = { .argc = argc, .argv = argv };
 	struct err err = ERR_INIT;
 	struct script *s;
-	bool file = argc >= 3 && strcmp(argv[1], "lua") == 0;
+	bool file = argc >= 3 && strcmp(argv[1], "lua") == 0 && argv[2][0] != '-';
 
 	open_standard();
 	s = script_host_new(&err);

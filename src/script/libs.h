@@ -21,6 +21,7 @@
 	X(ini) \
 	X(json) \
 	X(lock) \
+	X(line) \
 	X(log) \
 	X(machine) \
 	X(manifest) \

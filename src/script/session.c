@@ -7,13 +7,31 @@
 #include "script/libs.h"
 #include "script/state.h"
 
+static char opener_key; /* registry: what opens the store when it is first needed */
+
+/* Calls the opener, which answers true once it has named the store. Raises nothing. */
+static int open_now(lua_State *L, struct err *err)
+{
+	int ret;
+
+	if (!lua_checkstack(L, 4))
+		return err_set(err, ERR_SCRIPT, "not enough memory");
+	if (lua_rawgetp(L, LUA_REGISTRYINDEX, &opener_key) != LUA_TFUNCTION) {
+		lua_pop(L, 1);
+		return err_set(err, ERR_USAGE, "no store is open (kubeque.open() first)");
+	}
+	ret = script_call(L, 0, 0, err);
+	if (ret == 0 && !script_of(L)->session)
+		return err_set(err, ERR_NOT_FOUND, "there is no store yet: the first kubeque sub "
+			       "makes one, or kubeque.open{create = true}");
+	return ret;
+}
+
 struct session *session_get(lua_State *L, struct err *err)
 {
-	struct session *s = script_of(L)->session;
-
-	if (!s)
-		err_set(err, ERR_USAGE, "no store is open (kubeque.session{home=...} first)");
-	return s;
+	if (!script_of(L)->session && open_now(L, err) < 0)
+		return NULL;
+	return script_of(L)->session;
 }
 
 void session_free(struct session *s)
@@ -28,7 +46,8 @@ void session_free(struct session *s)
 	free(s);
 }
 
-/* kubeque.session{home=, prefix=, cas=, cluster=, lease=, create=, read_only=} -> true */
+/* kubeque.session{home=, prefix=, cas=, cluster=, lease=, create=, read_only=} -> true, or
+ * kubeque.session(function) -> true: the function is called when a store is first needed */
 static int session_set(lua_State *L)
 {
 	const char *home = "", *prefix = NULL, *cas = NULL, *cluster = "local";
@@ -46,6 +65,12 @@ static int session_set(lua_State *L)
 	struct script *script = script_of(L);
 	struct session *s;
 
+	if (lua_isfunction(L, 1)) {
+		lua_settop(L, 1);
+		lua_rawsetp(L, LUA_REGISTRYINDEX, &opener_key);
+		lua_pushboolean(L, 1);
+		return 1;
+	}
 	script_options(L, 1, opts, ARRAY_SIZE(opts));
 	if (home[0] != '/')
 		return luaL_error(L, "option 'home': an absolute path expected");

@@ -60,6 +60,18 @@ int signals_caught(void)
 	return atomic_load(&caught);
 }
 
+bool signals_forget(int sig)
+{
+	int fd = atomic_load(&wake_fd);
+	uint64_t count;
+
+	if (atomic_load(&caught) != sig)
+		return false;
+	if (fd >= 0 && read(fd, &count, sizeof(count)) < 0)
+		count = 0; /* it was read already */
+	return atomic_compare_exchange_strong(&caught, &sig, 0);
+}
+
 int signals_fd(void)
 {
 	return atomic_load(&wake_fd);

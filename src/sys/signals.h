@@ -18,6 +18,8 @@ static inline bool signals_interrupted(void)
 {
 	return signals_caught() != 0;
 }
+/* If the signal that came was this one, it counts as handled: none has come from here on. */
+bool signals_forget(int sig);
 /* Readable once a signal came, and stays so; -1 before signals_client(). For poll. */
 int signals_fd(void);
 /* Called in the handler, so only async-signal-safe things (lua_sethook is); NULL: none. */

@@ -172,7 +172,7 @@ ok(not cats:find("kubeque.submitter", 1, true), "without what is internal")
 
 local text = apigen.markdown()
 like(text, "### `kubeque%.fs%.read%(path%[, max%[, offset%]%]%)`", "the reference has signatures")
-like(text, "### `kubeque%.session{options}`", "an option table stands in braces")
+like(text, "### `kubeque%.http%.request{options}`", "an option table stands in braces")
 like(text, "%[fs%]%(#kubequefs%)", "and links")
 
 local config = { files = {} }

@@ -73,10 +73,11 @@ is(syntax.walk("", {}), nil, "an empty text")
 
 -- every script that is part of the program: no unknown global, so the scopes hold
 local wrong = {}
+local given = { job = true, params = true, args = true, set = true } -- to recipes
 for _, path in ipairs(kubeque.embedded.list()) do
   syntax.walk(kubeque.embedded.text(path), {
     read = function(p)
-      if not p.binding and _G[p.name] == nil and path ~= "templates/recipe" then
+      if not p.binding and _G[p.name] == nil and not given[p.name] then
         wrong[#wrong + 1] = path .. ":" .. p.line .. ":" .. p.name
       end
     end,

@@ -159,6 +159,9 @@ static const char *const snippets[] = {
 	"  {dst = 'x', sha256 = ('0'):rep(64), size = 1}}} assert(not r, m)",
 	"assert(require('kubeque.fs') == kubeque.fs)",
 	"assert(#kubeque.embedded.list('commands/') > 20 and #kubeque.embedded.list('nosuch/') == 0)",
+	"assert(kubeque.line.load()) kubeque.line.add('x') assert(not kubeque.line.forget_interrupt())",
+	"assert(kubeque.line.read('', function() return {} end) == nil)", /* stdin is at its end */
+	"assert(kubeque.session(function() end))",
 	"assert(kubeque.embedded.text('policies/default'):find('on_task_failed'))",
 	"local r, m, c = kubeque.embedded.text('nosuch') assert(not r and c == 'not_found', m)",
 	"local r = assert(kubeque.http.request{url = URL, headers = {a = 'b', c = 1}, body = 'x'})\n"
