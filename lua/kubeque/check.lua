@@ -80,14 +80,9 @@ end
 
 -- Checks a declaration as what reads it in earnest does; raises.
 local declare = {
-  policy = function(value)
-    local why = require("kubeque.policy").fault(value)
-    if why then
-      error(why, 0)
-    end
-  end,
-  provider = function(value) require("kubeque.provider").declare(value) end,
-  command = function(value) require("kubeque.command").declare(value) end,
+  policy = function(value) kubeque.policy(value) end,
+  provider = function(value) kubeque.provider(value) end,
+  command = function(value) kubeque.command(value) end,
   api = function(value) require("kubeque.apidoc").validate(value, "the declaration") end,
 }
 
@@ -110,10 +105,7 @@ local function environment(path)
   env._G = env
   env.kubeque = setmetatable({}, { __index = function(_, key)
     if registration[key] then
-      return function(value)
-        declare[key](value)
-        return value
-      end
+      return function(value) return value end -- what comes of it is checked
     end
     return pure[key] and kubeque[key] or guarded("kubeque." .. tostring(key), kubeque[key])
   end })

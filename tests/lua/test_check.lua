@@ -100,7 +100,7 @@ found("local fs = kubeque.fs\nlocal function f() return fs.read 'x' end\n"
   .. "return kubeque.command { name = 'x', summary = 'x', run = f }", "", "to name a function is fine", C)
 ok(not kubeque.fs.stat "x", "and nothing was done")
 like(problems("providers/x.lua", "return kubeque.provider { name = 'x', summary = 'x', requires = 'any queue',\n"
-  .. "list = function() end }"), "add is missing", "a provider")
+  .. "list = function() end }"), "'add' is missing", "a provider")
 found("return kubeque.provider { name = 'x', summary = 'x', requires = 'any queue', add = function() end,\n"
   .. "list = function(a, b, c) end }", "2: list is called with (cluster, options), and takes 3 parameters",
   "its functions")
