@@ -19,7 +19,7 @@ M.groups = {
   { title = "Results and data", "fetch", "listparams", "dumpjob", "shell", "clean" },
   { title = "Nodes", "addnodes", "consume" },
   { title = "About kubeque", "config", "validate", "version", "help" },
-  { title = "Scripts of your own", "policy", "scripts", "new", "trust", "completion" "lua", },
+  { title = "Scripts of your own", "lua", "policy", "scripts", "new", "trust", "completion" },
 }
 
 -- Commands that kubeque gives itself.
