@@ -14,5 +14,6 @@ return {
   summary = "kubeque's own",
   where = "host",
   internal = true,
-  functions = names("budget", "consume", "ini", "materialize", "reap", "submit", "submitter"),
+  functions = names("budget", "consume", "ini", "materialize", "reap", "source", "spool", "submit",
+    "submitter"),
 }

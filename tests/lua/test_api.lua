@@ -34,14 +34,13 @@ end
 same(missing, {}, "everything that is declared exists")
 
 local undeclared = {}
-local declared_soon = { ["kubeque.params"] = true }
 
 ---Names in a live table that the declarations do not know; those that begin with _ are private.
 local function compare(path, live, declared)
   for name, value in pairs(live) do
     if type(name) == "string" and not name:find "^_" then
       local known = declared[name]
-      if not known and not declared_soon[path .. "." .. name] then
+      if not known then
         undeclared[#undeclared + 1] = path .. "." .. name
       elseif type(known) == "table" and type(value) == "table" then
         compare(path .. "." .. name, value, known)
