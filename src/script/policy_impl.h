@@ -36,6 +36,13 @@ struct policy_loader {
 	bool sealed;
 };
 
+/* The views made last: of many tasks of one job only their own part is new. */
+struct view_cache {
+	struct job job; /* numbers, id and info are copies; born 0: none */
+	char *class;    /* JSON; NULL: none */
+	int job_view, class_view; /* references */
+};
+
 struct policy_lua {
 	struct policy base;
 	struct bundle bundle;
@@ -44,11 +51,13 @@ struct policy_lua {
 	unsigned wants;
 	struct policy_loader loader;
 	struct script *s; /* NULL: to be built before the next hook */
+	struct view_cache views;
 };
 
 /* One call of a hook. */
 struct hook_call {
 	const struct policy_part *part;
+	struct view_cache *views;
 	const struct policy_view *view;
 	const struct node *node;            /* on_task_lost */
 	const struct policy_scale *scale;
@@ -79,12 +88,14 @@ const char *policy_table_fault(lua_State *L, int idx);
 /* ---- policy_views.c; all raise, [-0, +1] ---- */
 
 /* `now`: with label and reason, which it has when there is nothing to decide any more. */
-void policy_push_task(lua_State *L, const struct policy_view *v, bool now);
+void policy_push_task(lua_State *L, struct view_cache *c, const struct policy_view *v, bool now);
 void policy_push_attempt(lua_State *L, const struct policy_view *v, bool same);
-void policy_push_job(lua_State *L, const struct job *j);
+void policy_push_job(lua_State *L, struct view_cache *c, const struct job *j);
 void policy_push_node(lua_State *L, const struct node *n);
-void policy_push_scale(lua_State *L, const struct policy_scale *s);
-void policy_push_event(lua_State *L, const struct policy_event *e);
+void policy_push_scale(lua_State *L, struct view_cache *c, const struct policy_scale *s);
+void policy_push_event(lua_State *L, struct view_cache *c, const struct policy_event *e);
+/* For a state that is closed. Does not raise. */
+void policy_forget_views(struct view_cache *c);
 
 /* ---- policy_verdict.c; all raise ---- */
 

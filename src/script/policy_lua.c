@@ -48,9 +48,9 @@ static int call_failed(lua_State *L)
 
 	push_hook(L, c, HOOK_FAILED);
 	sandbox_seed(L, c->view->task->n, c->view->attempt->k);
-	policy_push_task(L, c->view, false);
+	policy_push_task(L, c->views, c->view, false);
 	policy_push_attempt(L, c->view, c->part->wants & POLICY_SAME);
-	policy_push_job(L, c->view->job);
+	policy_push_job(L, c->views, c->view->job);
 	call_hook(L, c, 3, 1);
 	policy_read_verdict(L, c);
 	return 0;
@@ -62,9 +62,9 @@ static int call_lost(lua_State *L)
 
 	push_hook(L, c, HOOK_LOST);
 	sandbox_seed(L, c->view->task->n, c->view->task->attempt);
-	policy_push_task(L, c->view, false);
+	policy_push_task(L, c->views, c->view, false);
 	policy_push_node(L, c->node);
-	policy_push_job(L, c->view->job);
+	policy_push_job(L, c->views, c->view->job);
 	call_hook(L, c, 3, 1);
 	policy_read_verdict(L, c);
 	return 0;
@@ -76,7 +76,7 @@ static int call_scale(lua_State *L)
 
 	push_hook(L, c, HOOK_SCALE);
 	sandbox_seed(L, c->scale->pending, c->scale->nodes);
-	policy_push_scale(L, c->scale);
+	policy_push_scale(L, c->views, c->scale);
 	call_hook(L, c, 1, 1);
 	c->stock = lua_isnil(L, -1);
 	if (c->stock)
@@ -114,7 +114,7 @@ static int call_event(lua_State *L)
 
 	push_hook(L, c, HOOK_EVENT);
 	sandbox_seed(L, v && v->task ? v->task->n : 0, v && v->attempt ? v->attempt->k : 0);
-	policy_push_event(L, c->event);
+	policy_push_event(L, c->views, c->event);
 	call_hook(L, c, 1, 1);
 	policy_read_effects(L, c);
 	return 0;
@@ -157,6 +157,7 @@ static int run(struct policy_lua *p, struct policy_part *part, enum policy_hook 
 	int ret = -1;
 
 	c->part = part;
+	c->views = &p->views;
 	c->returned = false;
 	if (p->s || policy_state_build(p, err) == 0) {
 		lua_settop(p->s->L, 0);

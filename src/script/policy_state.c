@@ -460,4 +460,5 @@ void policy_state_close(struct policy_lua *p)
 {
 	script_free(p->s);
 	p->s = NULL;
+	policy_forget_views(&p->views);
 }

@@ -1,4 +1,6 @@
 /* What hooks are given: copies of the rows, read-only. */
+#include <string.h>
+
 #include "base/base.h"
 #include "script/convert.h"
 #include "script/json.h"
@@ -15,8 +17,34 @@ static void drop(lua_State *L, const char *const *names)
 	}
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) == 0;
+}
+
+static void push_class(lua_State *L, struct view_cache *c, const char *class)
+{
+	struct err err = ERR_INIT;
+
+	if (same_text(c->class, class)) {
+		lua_rawgeti(L, LUA_REGISTRYINDEX, c->class_view);
+		return;
+	}
+	if (script_push_json(L, class, strlen(class), &err) < 0)
+		luaL_error(L, "class: %s", err.text);
+	sandbox_read_only(L);
+	lua_pushvalue(L, -1);
+	if (c->class) {
+		lua_rawseti(L, LUA_REGISTRYINDEX, c->class_view);
+		free(c->class);
+	} else {
+		c->class_view = luaL_ref(L, LUA_REGISTRYINDEX);
+	}
+	c->class = xstrdup(class);
+}
+
 /* Nothing that a later question (policy test) could not be given again. */
-void policy_push_task(lua_State *L, const struct policy_view *v, bool now)
+void policy_push_task(lua_State *L, struct view_cache *c, const struct policy_view *v, bool now)
 {
 	const struct task *t = v->task;
 
@@ -34,7 +62,8 @@ void policy_push_task(lua_State *L, const struct policy_view *v, bool now)
 		script_set_str(L, "label", t->label);
 		script_set_str(L, "reason", t->reason);
 	}
-	script_set_json(L, "class", v->class);
+	push_class(L, c, v->class && *v->class ? v->class : "{}");
+	lua_setfield(L, -2, "class");
 	script_set_json(L, "parameters", v->parameters && *v->parameters ? v->parameters : "{}");
 	sandbox_read_only(L);
 }
@@ -50,8 +79,34 @@ void policy_push_attempt(lua_State *L, const struct policy_view *v, bool same)
 	sandbox_read_only(L);
 }
 
-void policy_push_job(lua_State *L, const struct job *j)
+static bool same_job(const struct job *a, const struct job *b)
 {
+	return a->born == b->born && a->n == b->n && a->priority == b->priority &&
+	       a->max_running == b->max_running && a->t == b->t && strcmp(a->id, b->id) == 0 &&
+	       same_text(a->info, b->info);
+}
+
+static void remember_job(lua_State *L, struct view_cache *c, const struct job *j)
+{
+	lua_pushvalue(L, -1);
+	if (c->job.info) {
+		lua_rawseti(L, LUA_REGISTRYINDEX, c->job_view);
+		free(c->job.info);
+	} else {
+		c->job_view = luaL_ref(L, LUA_REGISTRYINDEX);
+	}
+	c->job = (struct job){ .born = j->born, .n = j->n, .priority = j->priority,
+			       .max_running = j->max_running, .t = j->t };
+	memcpy(c->job.id, j->id, sizeof(c->job.id));
+	c->job.info = xstrdup(j->info);
+}
+
+void policy_push_job(lua_State *L, struct view_cache *c, const struct job *j)
+{
+	if (same_job(&c->job, j)) {
+		lua_rawgeti(L, LUA_REGISTRYINDEX, c->job_view);
+		return;
+	}
 	lua_createtable(L, 0, 10);
 	script_set_str(L, "id", j->id);
 	script_set_i64(L, "n", j->n);
@@ -62,6 +117,15 @@ void policy_push_job(lua_State *L, const struct job *j)
 	script_set_str(L, "cluster", j->cluster);
 	script_set_json(L, "info", j->info && *j->info ? j->info : "{}");
 	sandbox_read_only(L);
+	if (j->info)
+		remember_job(L, c, j);
+}
+
+void policy_forget_views(struct view_cache *c)
+{
+	free(c->job.info);
+	free(c->class);
+	*c = (struct view_cache){ .class = NULL };
 }
 
 void policy_push_node(lua_State *L, const struct node *n)
@@ -73,7 +137,7 @@ void policy_push_node(lua_State *L, const struct node *n)
 	sandbox_read_only(L);
 }
 
-void policy_push_scale(lua_State *L, const struct policy_scale *s)
+void policy_push_scale(lua_State *L, struct view_cache *c, const struct policy_scale *s)
 {
 	lua_createtable(L, 0, 8);
 	script_set_i64(L, "pending", s->pending);
@@ -83,22 +147,22 @@ void policy_push_scale(lua_State *L, const struct policy_scale *s)
 	script_set_num(L, "oldest_pending", (double)s->oldest_pending_ms / 1000);
 	script_set_num(L, "node_hours", (double)s->node_ms / 3600000);
 	if (s->job) {
-		policy_push_job(L, s->job);
+		policy_push_job(L, c, s->job);
 		lua_setfield(L, -2, "job");
 	}
 	sandbox_read_only(L);
 }
 
-void policy_push_event(lua_State *L, const struct policy_event *e)
+void policy_push_event(lua_State *L, struct view_cache *c, const struct policy_event *e)
 {
 	lua_createtable(L, 0, 6);
 	script_set_str(L, "kind", e->kind);
 	script_set_str(L, "text", e->text);
 	script_set_json(L, "counts", e->counts);
-	policy_push_job(L, e->job);
+	policy_push_job(L, c, e->job);
 	lua_setfield(L, -2, "job");
 	if (e->view) {
-		policy_push_task(L, e->view, true);
+		policy_push_task(L, c, e->view, true);
 		lua_setfield(L, -2, "task");
 	}
 	if (e->view && e->view->attempt) {
