@@ -60,6 +60,9 @@ local function words_of(command)
   return words
 end
 
+-- Of kubeque.params: what gives values, but no rows.
+local endless = { space = true, draw = true }
+
 ---Rows of a list or params object; a file name goes on as an option.
 local function rows_of(rest, opt)
   local params = rest.params
@@ -70,7 +73,7 @@ local function rows_of(rest, opt)
     end
   elseif type(params) == "table" and require("kubeque.params.core").is(params) then
     return params
-  elseif type(params) == "table" and getmetatable(params) then
+  elseif type(params) == "table" and endless[(getmetatable(params) or {}).__name] then
     misuse.raise("job: option params: %s has no rows of its own: take some with :sample(n)",
       tostring(params))
   elseif type(params) == "table" and type(next(params)) == "string" then

@@ -94,15 +94,19 @@ end
 
 -- ---- values that are made once ----
 
----Where values and journals of a recipe are kept: made when it is not there.
+---Where values and journals of a recipe are kept: made when it is not there, but by a dry run.
 ---@return string dir
 function M.directory()
   local ctx, run = require("kubeque.context").current(), M.current
-  ctx:session { create = true }
+  if not ctx:session { create = not (run and run.dry_run) } then
+    return "/nonexistent"
+  end
   local path = run and kubeque.fs.realpath(run.path) or run and run.path or "script"
   local dir = ("%s/recipes/%s-%s"):format(ctx.config._queue_home, run and run.name or "script",
     kubeque.cas.hash_string(path):sub(1, 8))
-  fault.check(kubeque.fs.mkdir_p(dir, 448)) -- 0700
+  if not (run and run.dry_run) then
+    fault.check(kubeque.fs.mkdir_p(dir, 448)) -- 0700
+  end
   return dir
 end
 
@@ -127,7 +131,9 @@ function M.once(name, fn)
   if not ok then
     misuse.raise("once: %s: the value cannot be kept as JSON: %s", name, encoded)
   end
-  fault.check(kubeque.fs.write(path, encoded, 384)) -- 0600
+  if not (run and run.dry_run) then
+    fault.check(kubeque.fs.write(path, encoded, 384)) -- 0600
+  end
   if run then
     run.made[path] = true
   end

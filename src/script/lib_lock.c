@@ -7,6 +7,8 @@
  *   also by `local lock <close>`; it ends with the process in any case.
  */
 #include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -20,11 +22,32 @@
 
 /* ---- append ---------------------------------------------------------------------------------- */
 
-static int append(int fd, const char *text, size_t n, struct err *err)
+/* A file that was made just now is on disk when its directory is. */
+static int sync_parent(const char *path, struct err *err)
 {
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? xasprintf("%.*s", (int)(slash - path + 1), path) : xstrdup(".");
+	int fd = file_open_dir(AT_FDCWD, dir, err), ret = -1;
+
+	free(dir);
+	if (fd >= 0) {
+		ret = file_sync_dir(fd, err);
+		close(fd);
+	}
+	return ret;
+}
+
+static int append(int fd, const char *path, const char *text, size_t n, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "cannot look at it");
 	if (file_write_fd(fd, text, n, err) < 0)
 		return -1;
-	return fdatasync(fd) < 0 ? err_sys(err, "cannot flush") : 0;
+	if (fdatasync(fd) < 0)
+		return err_sys(err, "cannot flush");
+	return st.st_size == 0 ? sync_parent(path, err) : 0;
 }
 
 static int fs_append(lua_State *L)
@@ -39,7 +62,7 @@ static int fs_append(lua_State *L)
 		err_sys(&err, "cannot write %s", path);
 		return script_fail(L, &err);
 	}
-	ret = append(fd, text, n, &err);
+	ret = append(fd, path, text, n, &err);
 	close(fd);
 	if (ret < 0) {
 		err_prefix(&err, "%s", path);
