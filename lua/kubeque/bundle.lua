@@ -4,6 +4,7 @@
 local fault = require "kubeque.fault"
 local lexer = require "kubeque.lexer"
 local policy = require "kubeque.policy"
+local modules = require "kubeque.modules"
 local scripts = require "kubeque.scripts"
 
 local M = {}
@@ -32,7 +33,7 @@ local function check_file(found)
     local _, lines = found.text:sub(1, bad):gsub("\n", "")
     fault.raisef("script", "%s:%d: a policy is UTF-8 text without NUL bytes", found.shown, lines + 1)
   end
-  local ok, why = load(found.text, "@" .. found.shown, "t", {})
+  local ok, why = scripts.compile(found.text, found.shown)
   if not ok then
     fault.raise("script", why)
   end
@@ -52,13 +53,13 @@ function Bundle:add(name, found, root)
   check_file(found)
   self.modules[name] = found
   for _, required in ipairs(lexer.requires(found.text)) do
-    local text, path = scripts.source(required.name, root)
+    local text, path = modules.source(required.name, root)
     if text then
       local file = required.name:gsub("%.", "/") .. ".lua"
       self:add(required.name, { file = file, shown = path or file, text = text }, root)
     elseif not required.optional then
       fault.raisef("script", "%s:%d: %s", found.shown, required.line,
-        scripts.missing(required.name))
+        modules.missing(required.name))
     end
   end
 end

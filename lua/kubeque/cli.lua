@@ -59,6 +59,8 @@ local function is_stock(name)
 end
 
 local function print_error(name, message)
+  local scripts = package.loaded["kubeque.scripts"]
+  message = scripts and scripts.expand(message) or message -- Lua cuts long paths
   kubeque.log.error((name and "kubeque " .. name or "kubeque") .. ": " .. message)
 end
 
@@ -71,7 +73,7 @@ local function failed(name, value, trace)
     end
     return f.exit or fault.exit_code(f.code)
   end
-  local text = require("kubeque.scripts").expand(tostring(value))
+  local text = tostring(value)
   if trace then
     print_error(name, text)
   else

@@ -12,8 +12,7 @@
 --   { kind =, name =, place = "project"|"user"|"site"|"builtin"|"file", path = nil for a built-in,
 --     overrides = { {place=, path=}, ... }, text = function() -> text | nil, why, code }
 --
--- `require "x"` in a script searches the folder of the script that runs, then the places, then
--- what is built in; `require "builtin.x"` is always the built-in one, `require "kubeque.x"` too.
+-- What `require` finds: kubeque.modules.
 
 local places = require "kubeque.places"
 
@@ -31,6 +30,31 @@ M.plural = { command = "commands", policy = "policies", provider = "providers",
 
 -- The script that runs: what `require` searches first.
 M.current = nil
+
+-- ---- long paths ----
+
+local SHOWN = 59 -- bytes of a path that Lua shows in messages; of a longer one "..." and its end
+
+local long = {} -- full path by what Lua shows of it
+
+---From here on messages show this path whole.
+local function noted(path)
+  if #path > SHOWN then
+    long["..." .. path:sub(-56)] = path
+  end
+  return path
+end
+
+---Puts full paths into a message in which Lua has cut those of scripts.
+function M.expand(message)
+  for shown, path in pairs(long) do
+    local from, to = message:find(shown, 1, true)
+    if from then
+      message = message:sub(1, from - 1) .. path .. message:sub(to + 1)
+    end
+  end
+  return message
+end
 
 local known
 
@@ -78,7 +102,7 @@ end
 
 ---The text of a file of a place, nil when there is none; a second value says why it must not be
 ---read. What is trusted of a project was read when it was checked.
-local function read(place, rel)
+function M.read(place, rel)
   if place.name == "project" and place.state == "trusted" then
     return place.snapshot.texts[rel]
   end
@@ -92,7 +116,7 @@ local function read(place, rel)
 end
 
 ---Is the file there, and why must it not be used? (nothing is read of it)
-local function present(place, rel)
+function M.present(place, rel)
   local stat = fs.stat(place.dir .. "/" .. rel)
   if not stat or stat.type ~= "file" then
     return false
@@ -112,13 +136,13 @@ end
 
 local function on_disk(place, kind, name)
   local rel = ("%s/%s.lua"):format(kind, name)
-  local there, blocked = present(place, rel)
+  local there, blocked = M.present(place, rel)
   if not there then
     return nil, blocked
   end
-  return { kind = kind, name = name, place = place.name, path = place.dir .. "/" .. rel,
-    folder = kind, overrides = {}, text = function()
-      local text, why, code = read(place, rel)
+  return { kind = kind, name = name, place = place.name,
+    path = noted(place.dir .. "/" .. rel), folder = kind, overrides = {}, text = function()
+      local text, why, code = M.read(place, rel)
       if not text then
         return nil, why or place.dir .. "/" .. rel .. " is not there any more", code or "script"
       end
@@ -136,7 +160,7 @@ local function from_file(kind, path)
   end
   local text
   return { kind = kind, name = path:match("([^/]*)$"):gsub("%.lua$", ""), place = "file",
-    path = path, overrides = {}, text = function()
+    path = noted(path), overrides = {}, text = function()
       local why, code
       if not text then
         text, why, code = fs.read(path) -- once: what is hashed is what runs
@@ -156,7 +180,7 @@ local function names_in(place, kind)
   for _, entry in ipairs(fs.list(place.dir .. "/" .. kind) or {}) do
     local name = entry:match "^(.+)%.lua$"
     if name and M.valid_name(name) then
-      local there, why = present(place, kind .. "/" .. entry)
+      local there, why = M.present(place, kind .. "/" .. entry)
       names[#names + 1] = there and name or nil
       blocked = blocked or why
     end
@@ -253,27 +277,9 @@ end
 
 -- ---- running ----
 
-local SHOWN = 59 -- bytes of a path that Lua shows in messages; of a longer one "..." and its end
-
-local long = {} -- full path by what Lua shows of it
-
----Puts full paths into a message in which Lua has cut those of scripts.
-function M.expand(message)
-  for shown, path in pairs(long) do
-    local from, to = message:find(shown, 1, true)
-    if from then
-      message = message:sub(1, from - 1) .. path .. message:sub(to + 1)
-    end
-  end
-  return message
-end
-
 ---Compiles a script's text; nil and why, which begins with file and line.
 function M.compile(text, path)
-  if #path > SHOWN then
-    long["..." .. path:sub(-56)] = path
-  end
-  local chunk, why = load(text, "@" .. path, "t")
+  local chunk, why = load(text, "@" .. noted(path), "t")
   if not chunk then
     return nil, M.expand(why)
   end
@@ -322,124 +328,6 @@ function M.locate(found, word)
     end
   end
   return path
-end
-
--- ---- require ----
-
-local loading = {} -- names of modules whose body runs, in order
-
----The loader of a module found on disk: knows a cycle when it sees one.
-local function loader_of(name, text, path)
-  local chunk, why = M.compile(text, path)
-  if not chunk then
-    error(why, 0)
-  end
-  return function(...)
-    loading[#loading + 1] = name
-    local ok, value = pcall(chunk, ...)
-    loading[#loading] = nil
-    if not ok then
-      error(type(value) == "string" and M.expand(value) or value, 0)
-    end
-    return value
-  end
-end
-
-local function check_cycle(name)
-  for i, other in ipairs(loading) do
-    if other == name then
-      local chain = table.concat(loading, " -> ", i) .. " -> " .. name
-      error(("cycle in require: %s"):format(chain), 5) -- search, its C function, require
-    end
-  end
-end
-
-local function place_named(name)
-  for _, place in ipairs(M.places()) do
-    if place.name == name then
-      return place
-    end
-  end
-end
-
----The folder of the script that runs: text, path of a module in it.
-local function beside(rel)
-  local found = M.current
-  local dir = found and found.path and (found.path:match("^(.*)/[^/]*$") or ".")
-  if found and found.place == "project" then
-    local place = place_named "project"
-    local sub = found.folder .. "/" .. rel
-    return place and read(place, sub), place and place.dir .. "/" .. sub
-  elseif not dir and type(arg) == "table" and type(arg[0]) == "string" then
-    dir = arg[0]:match("^(.*)/[^/]*$") or "."
-  end
-  local path = dir and dir .. "/" .. rel
-  local stat = path and fs.stat(path)
-  if stat and stat.type == "file" then
-    return fs.read(path), path
-  end
-end
-
----The searcher of `require`: a loader and its path, or a text that says that there is none.
-function M.search(name)
-  check_cycle(name)
-  local rel = name:gsub("%.", "/") .. ".lua"
-  local text, path = beside(rel)
-  if text then
-    return loader_of(name, text, path), path
-  end
-  for _, place in ipairs(M.places()) do
-    text = read(place, rel)
-    if text then
-      path = place.dir .. "/" .. rel
-      return loader_of(name, text, path), path
-    end
-  end
-  return ("\n\tno script '%s' in any place"):format(name)
-end
-
----What `require` of this name in `script` (from find()) would load, as text: text and path, nil for
----a built-in; or nil.
-function M.source(name, script)
-  local stock = name:match "^builtin%.(.+)$" or name:match "^kubeque%..+$"
-  local rel, before = name:gsub("%.", "/"), M.current
-  if not stock then
-    M.current = script
-    local text, path = beside(rel .. ".lua")
-    M.current = before
-    if text then
-      return text, path
-    end
-    for _, place in ipairs(M.places()) do
-      text = read(place, rel .. ".lua")
-      if text then
-        return text, place.dir .. "/" .. rel .. ".lua"
-      end
-    end
-  end
-  return (kubeque.embedded.text((stock or name):gsub("%.", "/")))
-end
-
----What `require` says when there is nothing of this name.
-function M.missing(name)
-  local rel, looked, names = name:gsub("%.", "/") .. ".lua", {}, {}
-  for _, place in ipairs(M.places()) do
-    local _, blocked = present(place, rel)
-    if blocked then
-      return ("there is no module '%s' that may be used: %s"):format(name, blocked)
-    end
-    looked[#looked + 1] = place.dir
-    for _, entry in ipairs(fs.list(place.dir) or {}) do
-      names[#names + 1] = entry:match "^(.+)%.lua$"
-    end
-  end
-  for _, stock in ipairs(kubeque.embedded.list()) do
-    names[#names + 1] = stock:gsub("/", ".")
-  end
-  local near = require("kubeque.options").nearest(name, names)
-  looked[#looked + 1] = "kubeque's own"
-  return ("there is no module '%s'%s; searched: the folder of the script, %s"):format(name,
-    near and (" (did you mean '%s'?)"):format(near) or "", table.concat(looked, ", "))
 end
 
 return M

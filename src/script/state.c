@@ -126,11 +126,11 @@ static int search_field(lua_State *L)
 	return 0;
 }
 
-/* [-0, +1] raises. The function of lua/kubeque/scripts.lua that has this name. */
-static void push_scripts(lua_State *L, const char *name)
+/* [-0, +1] raises. The function of lua/kubeque/modules.lua that has this name. */
+static void push_modules(lua_State *L, const char *name)
 {
 	lua_getglobal(L, "require");
-	lua_pushliteral(L, "kubeque.scripts");
+	lua_pushliteral(L, "kubeque.modules");
 	lua_call(L, 1, 1);
 	lua_getfield(L, -1, name);
 	lua_remove(L, -2);
@@ -148,7 +148,7 @@ static int search_places(lua_State *L)
 
 	if (is_ours(name))
 		return 0;
-	push_scripts(L, "search");
+	push_modules(L, "search");
 	lua_pushvalue(L, 1);
 	lua_call(L, 1, 2);
 	return 2;
@@ -172,7 +172,7 @@ static int search_ends(lua_State *L)
 {
 	(void)luaL_checkstring(L, 1);
 	luaL_where(L, 2); /* 1 is require itself */
-	push_scripts(L, "missing");
+	push_modules(L, "missing");
 	lua_pushvalue(L, 1);
 	lua_call(L, 1, 1);
 	lua_concat(L, 2);

@@ -167,11 +167,12 @@ t.ok(fault.code == "busy" and fault.message:find "slow$", "a clock on the wall, 
 local function run() end
 t.is(command.declare({ name = "x", summary = "s", run = run }).usage, "x", "usage is made")
 t.is(command.declare({ name = "x", summary = "s", run = run, options = { { "a" } },
-  args = { { "JOB" }, { "FILE", many = true, optional = true } } }).usage, "x [options] JOB [FILE...]", "from all of it")
+  args = { { "JOB" }, { "FILE", many = true, optional = true } } }).usage,
+  "x [options] JOB [FILE...]", "from all of it")
 t.like(fails(function() local c = command.declare { name = "x", sumary = "s" } return c end),
   "test_scripts.lua:%d+: kubeque.command: unknown key 'sumary'", "outside of a script: the caller's line")
 t.like(fails(command.declare, 5), "a table expected, got number", "no table")
-t.is(#scripts.locate({ path = "x.lua", text = function() return "a\n-- word\nword = 1" end }, "word"), #"x.lua:3",
-  "a comment is no place")
+t.is(scripts.locate({ path = "x.lua", text = function() return "a\n-- word\nword = 1" end }, "word"),
+  "x.lua:3", "a comment is no place")
 
 t.done()
