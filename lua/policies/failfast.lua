@@ -15,7 +15,7 @@ return kubeque.policy {
     if (attempt.same or 0) < options.k then
       return nil
     end
-    return { "fail", stop = true, note = ("the job is stopped: %d tasks failed in the same way, "
-      .. "with %s"):format(attempt.same, attempt.label) }
+    return { "fail", stop = true, note = ("%d tasks failed in the same way, with %s"):format(
+      attempt.same, attempt.label) }
   end,
 }
