@@ -116,6 +116,9 @@ local function say_attempt(item, now, why)
   if item.broke then
     kubeque.out(("  (the policy failed then: %s)\n"):format(item.broke))
   end
+  if item.bounded then
+    kubeque.out(("  (done then: %s)\n"):format(item.bounded))
+  end
   kubeque.out(("  now:  %s\n"):format(now and replay.text(now, class) or "the policy fails: " .. why))
 end
 
@@ -123,7 +126,8 @@ local function data_of(item, now, why)
   local replay = require "kubeque.replay"
   return { attempt = item.k, label = item.attempt.label, cause = item.attempt.cause,
     asked = item.question ~= nil, recorded = item.recorded or false,
-    ["then"] = item.answer, now = now, broke = item.broke, error = why,
+    ["then"] = item.answer, now = now, broke = item.broke,
+    bounded = item.bounded, error = why,
     same = now and item.answer and replay.same(now, item.answer) }
 end
 

@@ -39,7 +39,7 @@ local function from_record(text)
   end
   return { tries = record.tries, free = record.free, lost = record.lost,
     retries = record.retries, same = record.same, class = record.class, node = node },
-    recorded(record.answer), record.broke
+    recorded(record.answer), record.broke, record.bounded
 end
 
 ---The class of a task, and what --retries allows it.
@@ -48,8 +48,8 @@ local function class_of(job, task, manifest)
   return class, class.retries or manifest:common().retries or 0
 end
 
----The questions about a task, in order: { { k =, attempt =, question = {...}, answer = {...}, broke =
----} }. Attempts that nobody was asked about have no question; where there is no record (the job had
+---The questions about a task, in order: { { k =, attempt =, question = {...}, answer = {...}, broke =,
+---bounded = } }. Attempts that nobody was asked about have no question; where there is no record (the job had
 ---no policies of its own) the numbers are counted from the attempts before.
 ---@param job table
 ---@param n integer
@@ -65,7 +65,7 @@ function M.questions(job, n)
     local item = { k = attempt.k, attempt = attempt }
     list[i] = item
     if records[attempt.k] then
-      item.question, item.answer, item.broke = from_record(records[attempt.k])
+      item.question, item.answer, item.broke, item.bounded = from_record(records[attempt.k])
       item.recorded = true
     elseif is_asked(attempt) then
       local class, retries = class_of(job, task, manifest)

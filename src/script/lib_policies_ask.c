@@ -5,8 +5,8 @@
  *   tries, free, lost, retries, same, class (JSON), parameters (JSON): as they were then
  *   node = {id=, state=, cluster=, cap= (JSON), info= (JSON), waits=, registered=, running=,
  *   memory=}: asks on_task_lost for this node, not on_task_failed
- * -> {action=, after= (seconds), free=, stop=, class=, note=} within the law of C, what is false, 0
- *    or absent left out; or nil, text, code
+ * -> {action=, after= (seconds), free=, stop=, class=, note=} within the law of C, but for what the
+ *    nodes of the moment have; what is false, 0 or absent is left out; or nil, text, code
  */
 #include "work/policy.h"
 
@@ -156,10 +156,8 @@ static int ask(lua_State *L, struct question *q, struct asked *a, struct err *er
 		return -1;
 	ret = a->is_lost ? policy_task_lost(q->policy, &v, &a->node, &q->verdict, err) :
 			   policy_task_failed(q->policy, &v, &q->verdict, err);
-	if (ret == 0) {
+	if (ret == 0)
 		policy_clamp(&v, &q->verdict);
-		policy_bound(queue, &v, &q->verdict);
-	}
 	return ret;
 }
 

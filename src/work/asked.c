@@ -56,8 +56,8 @@ static void add_answer(struct buf *out, const struct policy_verdict *v)
 	buf_addch(out, '}');
 }
 
-void asked_add_json(struct buf *out, const struct policy_view *v, const struct node *lost,
-		    const struct policy_verdict *verdict, const char *broke)
+void asked_begin(struct buf *out, const struct policy_view *v, const struct node *lost,
+		 const struct policy_verdict *verdict, const char *broke)
 {
 	const struct task *t = v->task;
 
@@ -69,5 +69,11 @@ void asked_add_json(struct buf *out, const struct policy_view *v, const struct n
 	add_answer(out, verdict);
 	if (broke)
 		add_text(out, "broke", broke);
+}
+
+void asked_end(struct buf *out, const char *bounded)
+{
+	if (bounded)
+		add_text(out, "bounded", bounded);
 	buf_addch(out, '}');
 }

@@ -8,7 +8,8 @@
  *    "node":{"id":"..","state":"LOST","cluster":"..","cap":{..},"info":{..},
  *            "waits":0,"registered":..,"running":1,"memory":0},     of a lost task
  *    "answer":{"action":"retry","after":0.5,"free":true,"stop":true,"class":{..},"note":".."},
- *    "broke":"why"}                                    the hook failed, the stock verdict was used
+ *    "broke":"why",                                    the hook failed, the stock verdict was used
+ *    "bounded":"note"}             the nodes had less than was asked for: what was done, in words
  *
  * What is false, 0 or absent in an answer is left out.
  */
@@ -16,8 +17,9 @@
 #include "work/policy.h"
 
 /* `lost` NULL: on_task_failed was asked. `broke` NULL: it answered. */
-void asked_add_json(struct buf *out, const struct policy_view *v, const struct node *lost,
-		    const struct policy_verdict *verdict, const char *broke);
+void asked_begin(struct buf *out, const struct policy_view *v, const struct node *lost,
+		 const struct policy_verdict *verdict, const char *broke);
+void asked_end(struct buf *out, const char *bounded);
 /* The action's name: "retry", "fail", "complete", "wait". */
 const char *policy_action_name(enum policy_action a);
 

@@ -174,8 +174,9 @@ void policy_stock(const struct policy_view *v, struct policy_verdict *out);
 /* Brings a verdict within the law: attempts, free ones, delay, action legal for the state. */
 void policy_clamp(const struct policy_view *v, struct policy_verdict *out);
 /* And its class within what the nodes of the cluster have (this machine, when there are none): a
- * task that no node can take would wait for ever. */
+ * task that no node can take would wait for ever. One that ran out of memory and had all there is
+ * is given up. True: the verdict was changed, and its note says so. */
 struct queue;
-void policy_bound(struct queue *q, const struct policy_view *v, struct policy_verdict *out);
+bool policy_bound(struct queue *q, const struct policy_view *v, struct policy_verdict *out);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 #include "model/class.h"
+#include "model/units.h"
 #include "queue/queue.h"
 #include "sys/machine.h"
 #include "work/policy.h"
@@ -71,6 +72,29 @@ static bool limit_named(struct resources *want, const struct resources *had,
 	return limited;
 }
 
+/* More memory was asked for after there was too little, and there is no more. */
+static bool is_hopeless(const struct policy_view *v, const struct class *want,
+			const struct class *had)
+{
+	return v->attempt && v->attempt->cause == CAUSE_OOM && want->r.memory <= had->r.memory;
+}
+
+static void give_up(struct policy_verdict *out, int64_t memory)
+{
+	struct buf most = BUF_INIT;
+
+	units_add_memory(&most, memory);
+	free(out->class);
+	out->class = NULL;
+	out->action = POLICY_FAIL;
+	out->after_ms = 0;
+	out->free = false;
+	(void)snprintf(out->note, sizeof(out->note),
+		       "given up: it ran out of memory, and no node has more than it had (%s)",
+		       most.p);
+	buf_release(&most);
+}
+
 static void add_note(struct policy_verdict *out)
 {
 	size_t n = strlen(out->note);
@@ -79,27 +103,33 @@ static void add_note(struct policy_verdict *out)
 		       n ? ", " : "");
 }
 
-void policy_bound(struct queue *q, const struct policy_view *v, struct policy_verdict *out)
+bool policy_bound(struct queue *q, const struct policy_view *v, struct policy_verdict *out)
 {
 	struct class want, had;
 	struct cluster c;
 	struct err err = ERR_INIT;
 	struct buf text = BUF_INIT;
-	bool limited;
+	bool limited, memory;
 
 	if (!out->class || class_parse_json(out->class, &want, &err) < 0 ||
 	    class_parse_json(v->class && *v->class ? v->class : "{}", &had, &err) < 0 ||
 	    !look_at(q, v->job->cluster, &c))
-		return;
+		return false;
 	limited = limit(&want.r.cpu, had.r.cpu, c.largest.cpu);
-	limited |= limit(&want.r.memory, had.r.memory, c.largest.memory);
+	memory = limit(&want.r.memory, had.r.memory, c.largest.memory);
+	limited |= memory;
 	limited |= limit(&want.r.gpu, had.r.gpu, c.largest.gpu);
 	limited |= limit(&want.r.disk, had.r.disk, c.largest.disk);
 	limited |= limit_named(&want.r, &had.r, &c.largest);
 	if (!limited)
-		return;
+		return false;
+	if (memory && is_hopeless(v, &want, &had)) {
+		give_up(out, had.r.memory);
+		return true;
+	}
 	class_add_json(&text, &want);
 	free(out->class);
 	out->class = buf_detach(&text);
 	add_note(out);
+	return true;
 }

@@ -29,6 +29,7 @@ void settle_ask(struct queue *q, struct policy *p, const struct policy_view *v,
 		const struct node *lost, struct policy_verdict *verdict, struct buf *asked)
 {
 	struct err err = ERR_INIT;
+	bool bounded;
 	int ret = 0;
 
 	*verdict = (struct policy_verdict){ .action = POLICY_FAIL };
@@ -48,9 +49,11 @@ void settle_ask(struct queue *q, struct policy *p, const struct policy_view *v,
 		}
 	}
 	policy_clamp(v, verdict);
-	policy_bound(q, v, verdict);
 	if (asked && *v->job->policy)
-		asked_add_json(asked, v, lost, verdict, ret < 0 ? err.text : NULL);
+		asked_begin(asked, v, lost, verdict, ret < 0 ? err.text : NULL);
+	bounded = policy_bound(q, v, verdict);
+	if (asked && *v->job->policy)
+		asked_end(asked, bounded ? verdict->note : NULL);
 }
 
 static void fill(const struct settle_row *r, struct policy_verdict *v, struct verdict_row *out,

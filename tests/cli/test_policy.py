@@ -151,6 +151,19 @@ def _(home):
     assert asked(home, "memory:cap=150M", "j.2")[2]["now"]["action"] == "fail"
 
 
+@test("memory: a task that had all that a node has is given up at once, whatever the cap; asked again, the policy says what it said")
+def _(home):
+    eater = 'python3 -c "x = bytearray(600 * 1000000); import time; time.sleep(0.5)"'
+    home.file(".kubeque", "[config]\nnode_memory=300M\n")
+    assert home.kq("sub", "-n", "j", "--no-wait", "--policy", "memory", "-r", "memory=100M", eater).code == 0
+    assert over(home) == "failed(memory): 1"
+    notes = [a["verdict"] for a in attempts(home)]
+    assert notes == ["again with 200M of memory instead of 100M", "again with 400M of memory instead of 200M, limited to what a node has",
+                     "given up: it ran out of memory, and no node has more than it had (300M)"], notes
+    rows = asked(home, "j.1")
+    assert [row["same"] for row in rows] == [True] * 3 and rows[2]["now"]["action"] == "retry" and rows[2]["bounded"] == notes[2], rows
+
+
 @test("failfast: 50 tasks of the same mistake end after three")
 def _(home):
     home.file("p.csv", "i\n" + "".join(f"{i}\n" for i in range(50)))
@@ -184,25 +197,29 @@ def _(home):
 @test("spot: what goes with its node is free, and the third time the task asks for a node that stays; the history gives the same answers")
 def _(home):
     home.file(".kubeque", "[config]\nlease=2\nheartbeat=0.2\n")
+    home.kq("sub", "-n", "first", "--no-nodes", "--no-wait", "true")
+    home.start("consume", "--cpu", "1", "--resources", "lasting=1")  # stays, and is busy until we say so
+    wait_for(lambda: home.kq("nodes", "-q").out)
+    result = home.kq("sub", "-n", "hold", "--no-nodes", "--no-wait", "-r", "lasting=1", f"touch {home.top}/held; while ! test -e {home.top}/stay; do sleep 0.02; done")
+    assert result.code == 0, result
+    wait_for(lambda: os.path.exists(f"{home.top}/held"))
+    stays = home.node_pids()
     assert home.kq("sub", "-n", "j", "--no-nodes", "--no-wait", "--policy", "spot:after=2,resource=lasting",
                    f"touch {home.top}/began.$KQ_ATTEMPT; test -e {home.top}/stay || sleep 60").code == 0
     for n in (1, 2):
-        home.start("consume")  # the next one finds the last one dead
+        home.start("consume", "--cpu", "1")
         wait_for(lambda n=n: os.path.exists(f"{home.top}/began.{n}"))
         for pid in home.node_pids():
-            os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not home.node_pids())
-    wait_for(lambda: home.kq("consume", "--linger", "0").code == 0 and counts(home) == "pending: 1")
+            if pid not in stays:
+                os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: counts(home) == "pending: 1")
     task = json.loads(home.kq("dumpjob", "j").out)["tasks"][0]
     assert (task["tries"], task["lost"]) == (0, 2), task
     assert [a["verdict"].split(":")[0] for a in task["attempts"]] == ["again, free of charge", "again on a node with lasting, after 2 interruptions"], task
-    said = home.kq("explain", "j.1").out
-    assert "lasting" in said, said
-    open(os.path.join(home.top, "stay"), "w", encoding="ascii").close()
-    assert home.kq("consume", "--linger", "0").code == 0
+    assert home.kq("consume", "--cpu", "1", "--linger", "0").code == 0
     assert counts(home) == "pending: 1", "a node without the resource does not take it"
-    assert home.kq("consume", "--linger", "0", "--resources", "lasting=1").code == 0
-    assert counts(home) == "complete(code=0): 1"
+    open(os.path.join(home.top, "stay"), "w", encoding="ascii").close()
+    assert over(home) == "complete(code=0): 1"
     rows = asked(home, "j.1")
     assert [row["cause"] for row in rows] == ["lost", "lost", "exit"] and [row.get("same") for row in rows] == [True, True, None], rows
     assert rows[1]["now"]["class"]["resources"]["lasting"] == 1, rows

@@ -15,7 +15,8 @@ static json_t *record(const struct node *lost, const struct policy_verdict *v, c
 	struct buf b = BUF_INIT;
 	json_t *j;
 
-	asked_add_json(&b, &view, lost, v, broke);
+	asked_begin(&b, &view, lost, v, broke);
+	asked_end(&b, broke ? "limited" : NULL);
 	j = json_loads(b.p, JSON_REJECT_DUPLICATES, NULL);
 	ok(j != NULL, "is JSON: %s", b.p);
 	buf_release(&b);
@@ -62,6 +63,7 @@ static void test_lost(void)
 	is_str(text_of(node, "state"), "LOST", "with its state");
 	ok(json_object_get(json_object_get(node, "cap"), "cpu"), "and capacity");
 	is_str(text_of(j, "broke"), "p.lua:3: no", "a hook that broke says why");
+	is_str(text_of(j, "bounded"), "limited", "and what was not to be had, too");
 	is_int((int)json_object_size(json_object_get(j, "answer")), 2, "what is not there is left out");
 	json_decref(j);
 	n.cap = n.info = NULL;
