@@ -179,6 +179,7 @@ end]] },
       { "resources", "table|string", optional = true }, { "image", "string", optional = true },
       { "timeout", "number|string", optional = true }, { "retries", "integer", optional = true },
       { "keep_work", "boolean", optional = true },
+      { "ranges", "string", "only these tasks: 3-7,9; of kubeque.queue.retry", optional = true },
     } },
     { "task_result", help = "A task: its parameters by their names, and as in tasks.csv:", fields = {
       { "kq_job", "string" }, { "kq_task", "integer" }, { "kq_state", "string", "the label" },

@@ -7,6 +7,7 @@
 --   any          until one of them is over, not all
 --   start_nodes  false: only say that no node is there, do not start one
 --   done_lines   false: without the closing lines about results
+--   silent       also no word about an interruption or a timeout
 --
 -- Status lines: on a terminal one live line; else `Tasks:` and `Nodes:` when they changed, at most
 -- one a second in the first ten seconds, then one every ten, and always the last.
@@ -251,8 +252,10 @@ local function interrupted(w)
   if w.live then
     kubeque.term.clear()
   end
-  kubeque.log.info("Interrupted -- Exiting, but your job will continue to run unaffected.")
-  kubeque.log.info(("Watch it: kubeque watch %s   Stop it: kubeque kill %s"):format(id, id))
+  if not w.o.silent then
+    kubeque.log.info("Interrupted -- Exiting, but your job will continue to run unaffected.")
+    kubeque.log.info(("Watch it: kubeque watch %s   Stop it: kubeque kill %s"):format(id, id))
+  end
   return 130, "interrupted" -- the program says 143 or 129 where another signal came
 end
 
@@ -333,8 +336,10 @@ local function loop(w)
     if not w.open then
       return done(w)
     elseif w.deadline and now >= w.deadline then
-      kubeque.log.info(("stopped waiting after %s; the job goes on: kubeque watch %s"):format(
-        kubeque.units.format_duration(w.o.timeout), w.jobs[1].job.id))
+      if not w.o.silent then
+        kubeque.log.info(("stopped waiting after %s; the job goes on: kubeque watch %s"):format(
+          kubeque.units.format_duration(w.o.timeout), w.jobs[1].job.id))
+      end
       return 4, "timeout"
     end
     mind_nodes(w, now)

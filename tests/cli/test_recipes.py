@@ -370,6 +370,32 @@ print(j:submit():wait(), j:stdout(2))
     assert len(home.kq("list", "-q").out.split()) == 2
 
 
+@test("kubeque.queue submits, waits, kills, resets and retries without a word")
+def _(home):
+    home.file("q.lua", f"""
+local q = kubeque.queue
+local row = assert(q.submit {{ command = "test {{x}} = 1 -o -e {home.cwd}/go", params = {{ {{ x = 1 }}, {{ x = 2 }} }} }})
+print(row.n, q.wait(row), q.wait(row.id), q.wait(row.born))
+assert(kubeque.fs.write("go", ""))
+print(q.retry(row), q.wait(row), q.retry("LAST"))
+print(q.reset(row, {{ all = true, ranges = "1" }}), q.wait("LAST"))
+row = assert(q.submit {{ command = "sleep 600" }})
+print(q.wait(row, {{ timeout = 0.1 }}))
+print(q.kill(row), q.wait(row), q.reset(row, {{ ranges = "1" }}), q.kill(row, "1"))
+print(q.wait "nosuch")
+print(q.submit {{ command = "true", push = "nosuch" }})
+print(pcall(q.wait, nil))
+print(pcall(q.submit, {{ comand = "true" }}))
+""")
+    result = home.kq("lua", "q.lua")
+    job = result.out.split(" is not over yet")[0].split("nil\t")[-1]
+    assert result.err == "" and result.out.splitlines() == [
+        "2\tfalse\tfalse\tfalse", "1\ttrue\t0", "1\ttrue", f"nil\t{job} is not over yet\ttimeout", "1\tfalse\t1\t1",
+        "nil\tno job nosuch\tnot_found", 'nil\tno file or directory "nosuch": check the name\tusage',
+        "false\tq.lua:13: kubeque.queue.wait: a job expected: an id, a row or its born, got a nil",
+        "false\tq.lua:14: job: unknown option comand (did you mean command?)"], result
+
+
 # ---- stopped and run again ----
 
 def kill_after(home, lines, *argv):
