@@ -83,8 +83,8 @@ local function call(ctx, method, ...)
   if M.is_builtin(ctx) then
     answer = calls.call_here(chosen, method, { ... })
   else
-    answer = calls.call(chosen, method, { ... },
-      { home = ctx.config._queue_home, cluster = ctx.config.cluster_name })
+    answer = calls.call(chosen, method, { ... }, { home = ctx.config._queue_home,
+      cluster = ctx.config.cluster_name, log_dir = ctx.config._queue_home .. "/nodes" })
   end
   return answer.value, answer.extra
 end
@@ -125,11 +125,17 @@ local function request_of(ctx, o)
     nodes = nodes }
 end
 
+---Ids of the nodes that this process has started.
+M.started = {}
+
 ---Starts nodes and says so. `o`: count, job (id), first (the first of them leaves if the cluster
 ---has a node). Returns what the provider says of each.
 function M.add(ctx, o)
   local started, missing = call(ctx, "add", request_of(ctx, { count = o.count or 1,
     first = o.first, job = o.job }))
+  for _, node in ipairs(started) do
+    M.started[#M.started + 1] = node.id
+  end
   if not ctx.quiet then
     for _, node in ipairs(started) do
       kubeque.log.info(node.log and "Node's log will be written to: " .. node.log
@@ -163,6 +169,24 @@ end
 ---The output of a node as the provider has it, or nil when it cannot tell.
 function M.log_text(ctx, id)
   return M.provider(ctx).provider.logs and (call(ctx, "logs", id)) or nil
+end
+
+---Why none of the nodes that this process has started is there: what the provider says of one that
+---waits, else the last line that one wrote. nil when nothing is known.
+function M.why_none(ctx)
+  local ok, text = pcall(function()
+    local listed = not M.is_builtin(ctx) and M.listed(ctx) or {}
+    for _, id in ipairs(M.started) do
+      if listed[id] then
+        return ("%s is %s"):format(id, listed[id].state or "there")
+      end
+    end
+    local last = M.started[#M.started]
+    local line = last and (M.log_text(ctx, last) or ""):match "([^\r\n]+)%s*$"
+    return line and ("%s said: %s"):format(last,
+      (line:gsub("^%d+%-%d+%-%d+ [%d:]+,%d+ ", ""):gsub("^kubeque consume: ", "")))
+  end)
+  return ok and text or nil
 end
 
 -- ---- how many ----

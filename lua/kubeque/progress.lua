@@ -227,7 +227,9 @@ local function mind_nodes(w, now)
   local id = w.jobs[1].job.id
   if w.o.start_nodes == false or not nodes.is_local(w.ctx) then
     if not w.hinted then
-      say(w, ("No node is running for this job: kubeque addnodes %s 1"):format(id))
+      local why = nodes.why_none(w.ctx)
+      say(w, ("No node is running for this job%s: kubeque addnodes %s 1"):format(
+        why and " (" .. why .. ")" or "", id))
       w.hinted = true
     end
     return

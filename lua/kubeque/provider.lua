@@ -9,10 +9,10 @@
 --                                    -- queue; or "any queue": all its nodes are on this machine
 --     capabilities = { waits = true },   -- see below
 --     options = { queue = { type = "string", default = "batch", help = "..." } },
---     add = function(request, options) ... end,          -- starts nodes: a list of nodes
---     list = function(cluster, options) ... end,         -- what it has: a list of nodes
---     remove = function(ids, options, force) ... end,    -- ends nodes: true, or the ids it found
---     logs = function(id, options) ... end,              -- output of a node: text
+--     add = function(request, options) ... end,               -- starts nodes: a list of nodes
+--     list = function(cluster, options, place) ... end,       -- what it has: a list of nodes
+--     remove = function(ids, options, force, place) ... end,  -- ends nodes: true, or the ids found
+--     logs = function(id, options, place) ... end,            -- output of a node: text
 --   }
 --
 -- `add` and `list` are needed. A *node* is { id =, state =, log =, name = }: the id that kubeque
@@ -24,7 +24,8 @@
 -- prefix =, nodes = {{ id =, command = {...} }, ...} }: nodes[i].command is the argument vector of
 -- a consumer that registers as nodes[i].id (prefix-1, prefix-2, ...); `command` is what they have
 -- in common; `first` says that the first of them has --first: it leaves again if the cluster has
--- a node by then. `job` is the id of the job they are for, `home` the directory of the queue.
+-- a node by then. `job` is the id of the job they are for, `home` the directory of the queue. A
+-- *place* is { home =, log_dir =, cluster = } of it.
 --
 -- Capabilities: `waits`: a node that was added may wait long before it starts (a batch system);
 -- those in its list count as nodes of the cluster meanwhile.

@@ -41,15 +41,15 @@ end
 ---@param chosen table what kubeque.provider.of() says
 ---@param method string "add", "list", "remove" or "logs"
 ---@param args table its arguments, without the options
----@param session table { home =, cluster = } for kubeque.queue and kubeque.nodes
+---@param where table { home =, cluster =, log_dir = }: the queue, where output goes
 ---@return table answer { value =, extra = }
-function M.call(chosen, method, args, session)
+function M.call(chosen, method, args, where)
   local name, timeout = chosen.name, chosen.options.timeout
   local found = chosen.found
   local text = fault.check(found.text())
   local input = kubeque.json.encode { name = found.name, place = found.place, path = found.path,
     folder = found.folder, text = text, method = method, args = args,
-    options = chosen.options, session = session, timeout = timeout, level = kubeque.log.level() }
+    options = chosen.options, where = where, timeout = timeout, level = kubeque.log.level() }
   kubeque.term.clear()
   local code, out, why = kubeque.proc.run { "/proc/self/exe", "provide", stdin = input,
     stderr = "inherit", timeout = timeout > 0 and timeout + MARGIN or nil }
@@ -114,14 +114,14 @@ end
 
 ---Calls a function of a provider. `nil, message, code` when it says no or returns what is not
 ---expected; errors of its code are raised.
-function M.invoke(provider, method, args, options)
+function M.invoke(provider, method, args, options, place)
   local value, extra, code
-  if method == "list" then
-    value, extra, code = provider.list(args[1], options)
+  if method == "add" then
+    value, extra, code = provider.add(args[1], options)
   elseif method == "remove" then
-    value, extra, code = provider.remove(args[1], options, args[2])
+    value, extra, code = provider.remove(args[1], options, args[2], place)
   else
-    value, extra, code = provider[method](args[1], options)
+    value, extra, code = provider[method](args[1], options, place)
   end
   if value == nil then
     return nil, tostring(extra or "it returned nothing"),
@@ -164,15 +164,13 @@ function M.serve()
     io.stderr:write(table.concat(words, "\t"), "\n")
   end
   kubeque.log.level(ask.level)
-  if ask.session then
-    fault.check(kubeque.session(ask.session))
-  end
+  fault.check(kubeque.session { home = ask.where.home, cluster = ask.where.cluster })
   local found = { kind = "providers", name = ask.name, place = ask.place, path = ask.path,
     folder = ask.folder, overrides = {}, text = function() return ask.text end }
   local ok, value, extra, code = pcall(limited, ask.timeout, function()
     local provider = require("kubeque.provider").load(found)
     require("kubeque.scripts").current = found -- what its functions require lies beside it
-    return M.invoke(provider, ask.method, ask.args, ask.options)
+    return M.invoke(provider, ask.method, ask.args, ask.options, ask.where)
   end)
   if not ok then
     local f = fault.of(value)
