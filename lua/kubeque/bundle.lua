@@ -4,7 +4,7 @@
 local fault = require "kubeque.fault"
 local lexer = require "kubeque.lexer"
 local policy = require "kubeque.policy"
-local modules = require "kubeque.modules"
+local on_disk = require "kubeque.modules"
 local scripts = require "kubeque.scripts"
 
 local M = {}
@@ -53,13 +53,13 @@ function Bundle:add(name, found, root)
   check_file(found)
   self.modules[name] = found
   for _, required in ipairs(lexer.requires(found.text)) do
-    local text, path = modules.source(required.name, root)
+    local text, path = on_disk.source(required.name, root)
     if text then
       local file = required.name:gsub("%.", "/") .. ".lua"
       self:add(required.name, { file = file, shown = path or file, text = text }, root)
     elseif not required.optional then
       fault.raisef("script", "%s:%d: %s", found.shown, required.line,
-        modules.missing(required.name))
+        on_disk.missing(required.name))
     end
   end
 end
