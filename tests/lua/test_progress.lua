@@ -81,9 +81,10 @@ kubeque.results = { settle = function() return true end, dir = function(job) ret
 local progress = require "kubeque.progress"
 
 local function context(quiet)
-  return { quiet = quiet or false, plain = true, config = { cluster_name = "local", lease = 20,
-    linger = 30, heartbeat = 5, grace_period = 10, work_dir = "/w", durability = "process",
-    node_resources = {}, _queue_home = "/h" } }
+  return { quiet = quiet or false, plain = true, opt = {}, config = { cluster_name = "local",
+    lease = 20, linger = 30, heartbeat = 5, grace_period = 10, work_dir = "/w",
+    durability = "process", node_resources = {}, _queue_home = kubeque.fs.cwd(),
+    provider = "local", _source = { provider = "default" }, _sources = {}, _set = {} } }
 end
 
 local function over(entry, counts)
