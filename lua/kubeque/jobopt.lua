@@ -18,6 +18,11 @@ local instead = {
   set = "the recipe is this file",
   show = "call :wait{show = \"all\"}",
   sweep = "give params = params.product{...}",
+  zip = "give params = params.zip{...}",
+  sample = "give params = params.product{...}:sample(n)",
+  lhs = "give params = params.latin_hypercube(space, n)",
+  sobol = "give params = params.sobol(space, n)",
+  seed = "give it to what is random: params.uniform(0, 1, {seed = 1})",
   wait_timeout = "call :wait{timeout = ...}",
 }
 instead["local"] = instead.local_

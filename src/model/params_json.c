@@ -2,8 +2,6 @@
  * A list of objects in a .json file, read as JSON Lines: brackets and commas around its elements go,
  * each element becomes one line. Nothing is kept but a few flags, so a list of any length streams.
  */
-#include <string.h>
-
 #include "base/base.h"
 #include "model/params_impl.h"
 
@@ -11,10 +9,13 @@ struct json_list {
 	params_read_fn read;
 	void *ctx;
 	enum { LIST_START, LIST_BEFORE, LIST_IN, LIST_END } at;
+	size_t bom;      /* how much of a byte order mark was seen */
 	int depth;       /* of brackets inside of the element */
 	int64_t element; /* the current one, from 1 */
 	bool in_text, escaped;
 };
+
+static const char bom[3] = { '\xef', '\xbb', '\xbf' };
 
 static bool is_blank(char c)
 {
@@ -54,11 +55,15 @@ static char inside(struct json_list *l, char c)
 /* Before the list, between two elements, behind the list: 0, or -1 for what may not be there. */
 static int outside(struct json_list *l, char c, struct err *err)
 {
+	if (l->at == LIST_START && l->bom < sizeof(bom) && c == bom[l->bom]) {
+		l->bom++;
+		return 0;
+	}
 	if (is_blank(c))
 		return 0;
 	if (l->at == LIST_END)
 		return fault(l, err, "the list has ended, nothing may follow it");
-	if (l->at == LIST_START && c != '[')
+	if (l->at == LIST_START && (c != '[' || l->bom % sizeof(bom)))
 		return fault(l, err, "a list of objects is needed: [{...}, {...}]");
 	if (l->at == LIST_BEFORE && c == ']' && l->element == 0)
 		l->at = LIST_END;
@@ -90,7 +95,6 @@ ssize_t json_list_read(void *ctx, void *p, size_t n, struct err *err)
 
 	for (;;) {
 		ssize_t got = l->read(l->ctx, p, n, err);
-		size_t bom = 0;
 
 		if (got < 0)
 			return -1;
@@ -99,10 +103,7 @@ ssize_t json_list_read(void *ctx, void *p, size_t n, struct err *err)
 				     "objects is needed" : "the list does not end: ] is missing");
 		if (got == 0)
 			return 0;
-		if (l->at == LIST_START && got >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
-			bom = 3;
-		memmove(p, (char *)p + bom, (size_t)got - bom);
-		got = change(l, p, (size_t)got - bom, err);
+		got = change(l, p, (size_t)got, err);
 		if (got)
 			return got;
 	}

@@ -55,12 +55,12 @@ static bool as_csv(enum params_format format, const uint8_t *p, size_t n, size_t
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const enum params_format formats[] = { PARAMS_CSV, PARAMS_TSV, PARAMS_JSONL,
-						      PARAMS_LINES };
+						      PARAMS_LINES, PARAMS_JSON };
 	struct buf once = BUF_INIT, again = BUF_INIT;
 
 	if (size < 2)
 		return 0;
-	enum params_format f = formats[data[0] % 4];
+	enum params_format f = formats[data[0] % 5];
 
 	if (as_csv(f, data + 2, size - 2, (size_t)data[1] + 1, &once)) {
 		MUST(as_csv(PARAMS_CSV, (const uint8_t *)once.p, once.n, 7, &again));

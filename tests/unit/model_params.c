@@ -77,7 +77,31 @@ static void check(enum params_format format, struct str text, const char *want, 
 #define CSV(text, want, name) check(PARAMS_CSV, STR(text), want, name)
 #define TSV(text, want, name) check(PARAMS_TSV, STR(text), want, name)
 #define JSONL(text, want, name) check(PARAMS_JSONL, STR(text), want, name)
+#define JSON(text, want, name) check(PARAMS_JSON, STR(text), want, name)
 #define LINES(text, want, name) check(PARAMS_LINES, STR(text), want, name)
+
+static void test_json(void)
+{
+	JSON("[{\"a\":1,\"b\":\"x\"},{\"b\":\"y\",\"a\":2.50}]", "a|b;1|x;2.50|y;", "a list of objects");
+	JSON("\xef\xbb\xbf [\n{\"a\"\n:\n1}\n,\r\n{\"a\":2}\n]\n\n", "a;1;2;", "a BOM, line ends anywhere");
+	JSON("[{\"a\":\"x],[{}\\\\\\\"\"}]", "a;x],[{}\\\";", "brackets and quotes in texts");
+	JSON("[{\"a\":[1, [2]],\"b\":{\"c\": 1}}]", "a|b;[1,[2]]|{\"c\":1};", "nested values");
+	JSON("", "!f: the file is empty", "an empty file");
+	JSON(" \n", "!f: the file is empty", "blanks only");
+	JSON("[]", "!f has no rows", "an empty list");
+	JSON("{\"a\":1}", "!f: a list of objects is needed", "no list");
+	JSON("\xef[{\"a\":1}]", "!f: a list of objects is needed", "half a BOM");
+	JSON("\xff\xfe[", "!f: a list of objects is needed", "UTF-16");
+	JSON("[{\"a\":1}", "!f: object 1: the list does not end", "no end");
+	JSON("[{\"a\":1},]", "!f: object 1: a comma is followed by no object", "a comma too many");
+	JSON("[,{\"a\":1}]", "!f: a comma is followed by no object", "a comma too early");
+	JSON("[{\"a\":1}] x", "!f: object 1: the list has ended", "text behind the list");
+	JSON("[{\"a\":1},2]", "!f, object 2: not a JSON object", "an element that is no object");
+	JSON("[{\"a\":1}}]", "!f, object 1: not valid JSON", "a bracket too many");
+	JSON("[{\"a\":1},{\"b\":1}]", "!f, object 2: the key \"b\" is not in the first", "another key");
+	JSON("[{\"a\":1},{}]", "!f, object 2: the key \"a\" of the first line is missing", "no key");
+	is_str(params_format_of("x.json") == PARAMS_JSON ? "json" : "", "json", "by the ending");
+}
 
 static void test_csv(void)
 {
@@ -289,6 +313,7 @@ static void test_formats(void)
 int main(void)
 {
 	test_csv();
+	test_json();
 	test_others();
 	test_lists();
 	test_large();
