@@ -46,6 +46,16 @@ end
 
 local known
 
+---What kubeque calls itself is its own, whatever scripts there are.
+local function is_hidden(name)
+  for _, hidden in ipairs(M.hidden) do
+    if hidden == name then
+      return true
+    end
+  end
+  return false
+end
+
 local function is_stock(name)
   if not known then
     known = {}
@@ -131,7 +141,7 @@ end
 ---but it cannot be used).
 local function own_command(name)
   local scripts = require "kubeque.scripts"
-  if #scripts.places() == 0 or not scripts.valid_name(name) then
+  if is_hidden(name) or #scripts.places() == 0 or not scripts.valid_name(name) then
     return nil
   end
   local found, why, code = scripts.find("commands", name, { own = true })

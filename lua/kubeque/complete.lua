@@ -61,13 +61,11 @@ function kinds.COMMAND(begun)
   return matching(list, begun)
 end
 
----Names of scripts of one kind; what looks like a path is a file.
+---Names of scripts of one kind; files where none begins so.
 local function scripts_of(kind)
   return function(begun)
-    if begun:find "[./]" then
-      return "files"
-    end
-    return matching(require("kubeque.scripts").names(kind), begun)
+    local list = matching(require("kubeque.scripts").names(kind), begun)
+    return #list > 0 and list or "files"
   end
 end
 

@@ -81,6 +81,14 @@ def _(home):
     assert home.kq("plain").code == 4
 
 
+@test("a command of one's own wins over the names that people bring from elsewhere")
+def _(home):
+    assert "logs" in home.kq("cat", "x").err
+    script(home, "commands/cat.lua", says("cat", "meow"))
+    result = home.kq("cat")
+    assert result.out == "meow\n" and result.err == "", result
+
+
 @test("the nearest name of an unknown command may be one's own")
 def _(home):
     script(home, "commands/greet.lua", GREET)
@@ -193,6 +201,12 @@ return kubeque.command { name = "version", summary = "mine", replaces = true, op
     result = home.kq("version", "-q")
     assert result.code == 0 and result.out.startswith("before\nkubeque ") and result.err == "", result
     assert "version  " in home.kq("help").out and "mine (yours, instead of kubeque's)" in home.kq("help").out
+
+
+@test("what kubeque calls itself cannot be replaced")
+def _(home):
+    script(home, "commands/complete.lua", says("complete", "mine", "replaces = true,"))
+    assert home.kq("complete", "--", "versio").out.split()[0] == "version"
 
 
 @test("a broken script never breaks stock commands: a warning where it is asked for, nothing elsewhere")
@@ -468,6 +482,9 @@ def _(home):
     assert complete(home, "completion", "") == ["bash", "zsh", "fish"] and complete(home, "help", "expl") == ["explain"]
     assert complete(home, "--config", "") == [":files"] and complete(home, "scripts", "eject", "statu") == ["status"]
     assert complete(home, "nosuch", "") == [] and complete(home) != []
+    script(home, "recipes/mine.lua", "")
+    assert complete(home, "run", "m") == ["mine"] and complete(home, "run", "./") == [":files"]
+    assert "memory" in complete(home, "sub", "--policy", "m")
 
 
 @test("completion says nothing on stderr whatever is wrong")

@@ -45,13 +45,16 @@ def _(home):
             f"kubeque: command hello of this project is not used: {top} is not trusted (look at its scripts, then: kubeque trust)")
 
 
-@test("a policy and a recipe found only there: the same")
+@test("a policy, a recipe and a provider found only there: the same")
 def _(home):
     top = project(home, "policies/mine.lua", 'return kubeque.policy { name = "mine" }')
     project(home, "recipes/mine.lua", 'print "ran"')
     result = home.kq("sub", "--no-wait", "--no-nodes", "--policy", "mine", "true")
     assert result.code == 7 and f"{top} is not trusted (look at its scripts, then: kubeque trust)" in result.lines[-1], result
     assert home.kq("list", "-q").out == ""
+    project(home, "providers/mine.lua", 'return kubeque.provider { name = "mine" }')
+    result = home.kq("sub", "--no-wait", "true", env={"KUBEQUE_PROVIDER": "mine"})
+    assert result.code == 7 and f"{top} is not trusted" in result.lines[-1] and home.kq("list", "-q").out == "", result
     result = home.kq("run", "mine")
     assert result.code == 7 and result.out == "", result
     assert f"{top} is not trusted (look at its scripts, then: kubeque trust)" in result.lines[-1], result
