@@ -152,7 +152,7 @@ end]] },
       { "env", "table|string[]", '`{ A = "1", HOME = true }`: true takes the value from here',
         optional = true },
       { "label", "table|string[]", '`{ who = "me" }`', optional = true },
-      { "policy", "string|string[]", "policies", optional = true },
+      { "policy", "string|table", "a SPEC of --policy, { SPEC, option = value }, or a list", optional = true },
     } },
     { "job_wait", help = "How to wait.", fields = {
       { "timeout", "number|string", "seconds, or a text such as 5m", optional = true },

@@ -12,10 +12,9 @@ local M = {}
 local POLICIES_MAX = 16
 
 local function too_large(largest, size)
-  fault.raisef("usage", "the policies and what they require are %s, and at most %s travel with a "
-    .. "job: the largest file is %s (%s)", kubeque.units.format_bytes(size),
-    kubeque.units.format_bytes(policy.MAX_BYTES), largest.shown,
-    kubeque.units.format_bytes(#largest.text))
+  fault.raisef("usage", "the policies and what they require are %d bytes, and at most %d travel "
+    .. "with a job: the largest file is %s (%d bytes)", size, policy.MAX_BYTES, largest.shown,
+    #largest.text)
 end
 
 ---A bundle that is being made: modules by name ({file=, shown=, text=}).
@@ -26,6 +25,9 @@ Bundle.__index = Bundle
 local function check_file(found)
   if #found.text > policy.MAX_BYTES then
     too_large(found, #found.text)
+  end
+  if found.text:byte() == 27 then
+    fault.raisef("script", "%s: bytecode is not allowed, only the text of a script", found.shown)
   end
   local _, bad = utf8.len(found.text)
   bad = bad or found.text:find("\0", 1, true)
@@ -103,14 +105,14 @@ end
 ---The text. `shown`: with the paths that the user knows, for messages; else with names that do not
 ---depend on where the files are.
 function Bundle:encode(shown)
-  local policies, modules = kubeque.json.array {}, {}
+  local policies, texts = kubeque.json.array {}, {}
   for i, p in ipairs(self.policies) do
     policies[i] = { name = p.name, module = p.module, options = p.options or {} }
   end
   for name, module in pairs(self.modules) do
-    modules[name] = { file = shown and module.shown or module.file, text = module.text }
+    texts[name] = { file = shown and module.shown or module.file, text = module.text }
   end
-  return kubeque.json.encode { schema = policy.SCHEMA, policies = policies, modules = modules }
+  return kubeque.json.encode { schema = policy.SCHEMA, policies = policies, modules = texts }
 end
 
 local function check_size(bundle, text)
@@ -141,6 +143,17 @@ function M.collect(specs)
   return bundle
 end
 
+---What the policies of a bundle declare, from the sandbox; its messages name the user's own paths.
+local function declarations(bundle)
+  local text = bundle:encode(true)
+  local found, why, code = kubeque.policies.check(#text <= policy.MAX_BYTES and text
+    or bundle:encode())
+  if not found then
+    fault.raise(code, scripts.expand(why))
+  end
+  return found
+end
+
 ---Makes the bundle of a list of SPECs, checked: { text =, policies = {{name =, summary =, hooks =,
 ---options =, defaults =}} }. Raises: "usage" for a name or an option that there is none of,
 ---"script" for a file that is broken.
@@ -148,7 +161,7 @@ end
 ---@return table
 function M.make(specs)
   local bundle = M.collect(specs)
-  local declared = fault.check(kubeque.policies.check(bundle:encode(true)))
+  local declared = declarations(bundle)
   for i, p in ipairs(bundle.policies) do
     local given, why = policy.options(p.name, p.given, declared[i].options or {})
     if not given then

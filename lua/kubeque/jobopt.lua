@@ -5,7 +5,7 @@ local misuse = require "kubeque.misuse"
 
 local M = {}
 
-local other = { "command", "id", "name", "params", "allow_failures" }
+local other = { "command", "id", "name", "params", "policy", "allow_failures" }
 
 -- Options of sub that belong to a command line that waits.
 local instead = {
@@ -120,6 +120,15 @@ local function with_literals(t)
   return copy
 end
 
+---Policies as kubeque.bundle takes them: "memory", {"memory", cap = "8G"}, or a list of both.
+local function policy_of(value)
+  if value ~= nil and type(value) ~= "string" and type(value) ~= "table" then
+    misuse.raise("job: option policy: a SPEC, { SPEC, option = value } or a list of them expected, "
+      .. "got a %s", type(value))
+  end
+  return value
+end
+
 ---Reads the table. Raises, with the script's line.
 ---@param t table
 ---@return table job opt, words, rows, name, id, allow_failures
@@ -130,6 +139,7 @@ function M.read(t)
   local command = require "builtin.commands.sub"
   local opt, rest = require("kubeque.tableopt").read(command, with_literals(t), { what = "job", other = other,
     instead = instead })
+  opt.policy = policy_of(rest.policy)
   check_type(rest, "name", "string")
   check_type(rest, "id", "string")
   check_type(rest, "allow_failures", "boolean")

@@ -267,6 +267,26 @@ end""")
 
 # ---- showing ----
 
+@test("a recipe chooses policies by a SPEC, with options as a table, or several; they are part of what a step is")
+def _(home):
+    home.file("r.lua", """local j = job { name = "fit", command = "exit 75", policy = { "failfast", { "backoff", after = 0, times = 1 } } }
+print(j:submit().id)
+j:wait { check = false }
+j = job { name = "one", command = "true", policy = { "memory", cap = "1G" } }
+print(j:submit().id)
+""")
+    result = home.kq("run", "r.lua")
+    assert result.code == 0, result
+    fit, one = result.out.split()
+    shown = {row["job"]: row["policy"] for row in json.loads(home.kq("list", "--json").out)}
+    assert shown == {fit: "failfast backoff:after=0,times=1", one: "memory:cap=1G"}, shown
+    assert len(attempts(home, 1, fit)) == 2
+    home.file("r.lua", home.read("r.lua").replace("1G", "2G"))
+    result = home.kq("run", "r.lua")
+    assert result.out.split()[0] == fit and result.out.split()[1] != one, result
+
+
+
 @test("list, status, explain and dumpjob say which policies a job has, with their options")
 def _(home):
     assert home.kq("sub", "-n", "j", "--no-nodes", "--no-wait", "--policy", "memory:cap=2G", "--policy", "backoff:codes=1,2", "true").code == 0
