@@ -6,6 +6,7 @@ local fault = require "kubeque.fault"
 local misuse = require "kubeque.misuse"
 
 local queue = kubeque.queue
+local M = {}
 
 ---Runs fn with faults as `nil, why, code`.
 local function guarded(fn, ...)
@@ -43,7 +44,7 @@ end
 ---Stores a job and starts nodes: the options of kubeque.job.
 ---@param t table
 ---@return table|nil row
-function queue.submit(t)
+function M.submit(t)
   local job = require("kubeque.job").new(t)
   return guarded(function()
     local ctx = silent()
@@ -61,7 +62,7 @@ end
 ---@param job any
 ---@param o table|nil timeout (seconds)
 ---@return boolean|nil succeeded did every task succeed?
-function queue.wait(job, o)
+function M.wait(job, o)
   misuse.keys("kubeque.queue.wait", o, { "timeout" })
   return guarded(function()
     local row, ctx = row_of("wait", job), silent()
@@ -78,7 +79,7 @@ end
 ---@param job any
 ---@param ranges string|nil "3-7,9"
 ---@return integer|nil count
-function queue.kill(job, ranges)
+function M.kill(job, ranges)
   return guarded(function()
     local row = row_of("kill", job)
     local count, needed = fault.check(kubeque.control.kill(row.born, ranges, false))
@@ -93,7 +94,7 @@ end
 ---@param job any
 ---@param o table|nil ranges, owner (a node), all (also complete tasks)
 ---@return integer|nil count
-function queue.reset(job, o)
+function M.reset(job, o)
   misuse.keys("kubeque.queue.reset", o, { "ranges", "owner", "all" })
   o = o or {}
   return guarded(function()
@@ -110,7 +111,7 @@ end
 ---@param job any
 ---@param o table|nil resources, image, timeout, retries, keep_work, ranges
 ---@return integer|nil count
-function queue.retry(job, o)
+function M.retry(job, o)
   local options = {}
   for key, value in pairs(o or {}) do
     options[key] = value
@@ -130,4 +131,7 @@ function queue.retry(job, o)
   end)
 end
 
-return queue
+for name, fn in pairs(M) do
+  rawset(queue, name, fn)
+end
+return M
