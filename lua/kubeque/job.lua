@@ -123,9 +123,13 @@ function M.spec(job, ctx)
   end })
 end
 
+local function wants_nodes(self)
+  return not (self.opt.no_nodes or self.opt.nodes == 0)
+end
+
 local function start_nodes(self, ctx)
   local opt = self.opt
-  if not (opt.no_nodes or opt.nodes == 0) then
+  if wants_nodes(self) then
     require("kubeque.nodes").ensure(ctx, self.id, opt.nodes)
   end
 end
@@ -140,6 +144,9 @@ function methods:submit()
   ctx:session { create = not (run and run.dry_run) }
   if run then
     run:add(self)
+  end
+  if wants_nodes(self) then
+    require("kubeque.nodes").provider(ctx) -- a mistake in its options comes before anything is done
   end
   local spec <close> = M.spec(self, ctx)
   local done, how
@@ -207,9 +214,8 @@ local function wait_for(list, o)
     end
   end
   if #open > 0 and not (o.any and #open < #list) then
-    local first = list[1].opt
     local code, why = require("kubeque.progress").wait(ctx, open, { show = o.show, any = o.any,
-      timeout = seconds(o.timeout), start_nodes = not (first.no_nodes or first.nodes == 0) })
+      timeout = seconds(o.timeout), start_nodes = wants_nodes(list[1]) })
     if why == "interrupted" then
       fault.raise("interrupted", "", code)
     elseif why ~= "over" then

@@ -339,7 +339,8 @@ static int run(struct submission *s, struct err *err)
 	    plan_check(&s->plan, err) < 0)
 		return -1;
 	s->out->n = s->plan.n;
-	if (submission_ask_policy(s, err) < 0)
+	/* What it is about does not depend on the answer: it is asked once, when the job is stored. */
+	if (!s->plan.content && submission_ask_policy(s, err) < 0)
 		return -1;
 	spec = s->spec;
 	if (s->old.born && (spec->mode == SUBMIT_RERUN || spec->mode == SUBMIT_RERUN_ANY) &&

@@ -93,6 +93,24 @@ job(o):submit():wait()
     assert home.kq("run", "s.lua").code == 0 and len(runs(home)) == 3, "the first step is known still"
 
 
+@test("the policy belongs to what a step is about; it is asked about a submission once")
+def _(home):
+    home.file("p.lua", """
+return kubeque.policy { name = "p", options = { label = "a" }, on_submit = function(job, options)
+  job.labels = { by = options.label }
+  return job
+end }
+""")
+    home.file("s.lua", 'job { name = "s", command = "true", policy = "p.lua:label=" .. (set.label or "x") }:submit():wait()')
+    first = home.kq("run", "s.lua")
+    assert first.code == 0 and first.err.count("Changed by its policy") == 1, first
+    again = home.kq("run", "s.lua")
+    assert again.code == 0 and "done already" in again.err and "policy" not in again.err, again
+    other = home.kq("run", "s.lua", "--set", "label=y")
+    assert other.code == 0 and "done already" not in other.err, other
+    assert '"by": "x"' in home.kq("list", "--json").out.replace('":"', '": "'), home.kq("list", "--json")
+
+
 @test("what comes after a step that ran again with the same results is not repeated")
 def _(home):
     pipeline(home)
