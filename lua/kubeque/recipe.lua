@@ -165,7 +165,7 @@ local function handler(source, trace)
     local f = fault.of(value)
     if f then
       if mistakes[f.code] and f.message ~= "" then
-        return { code = "script", message = place(source) .. ": " .. f.message }
+        return { code = "script", message = place(source) .. ": " .. f.message, exit = 7 }
       end
       return value
     elseif type(value) ~= "string" then

@@ -240,6 +240,18 @@ def _(home):
     assert home.kq("run").code == 2
 
 
+@test("a place in a recipe with a long path is shown whole")
+def _(home):
+    path = home.file("a-rather-long-name-of-a-directory/" * 3 + "r.lua", "local t\nt.x = 1")
+    for name in (path, os.path.relpath(path, home.cwd)):
+        result = home.kq("run", name)
+        assert result.code == 7 and f"kubeque run: {name}:2: attempt" in result.err, result
+    home.file(path, "job { comand = 'x' }")
+    assert f"{path}:1: job: unknown option comand" in home.kq("run", path).err
+    home.file(path, "print(")
+    assert f"{path}:1: unexpected symbol" in home.kq("run", path).err
+
+
 @test("a module's mistake names the module, and --debug shows the way there")
 def _(home):
     home.file("helper.lua", "local M = {}\nfunction M.go()\n  local t\n  return t.x\nend\nreturn M\n")
