@@ -17,7 +17,7 @@ memory, and a seed gives the same numbers on every machine. `kubeque.job{params 
 Where factors are expected (`product`, `zip`, `space`), a factor is a params object, or a table
 `{name = values}` in which values are a list, a single value, params of one column, or something
 random (`uniform`, ...). Several names in one table come in the order of their names; for another
-order write several tables: `product({lr = ...}, {seed = ...})`.
+order write several tables: `product({lr = ...}, {seed = ...})`, or a list of them.
 
 Values are texts, numbers and booleans; `nil` and tables are errors. As text a whole number has no
 point, any other is the shortest decimal that reads back to the same number. Points that need

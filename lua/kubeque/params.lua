@@ -64,6 +64,7 @@ end
 ---Every combination of its factors; the last varies fastest.
 ---A factor is params, or a table {name = values, ...} where values are params with one column, a
 ---list, one value, or something random; factors of one table come in the order of their names.
+---The factors may be one list: product{ {b = ...}, {a = ...} }.
 function M.product(...)
   return require("kubeque.params.combine").product { ... }
 end
@@ -142,7 +143,7 @@ local function space_of(what, value)
   elseif core.is(value) or type(value) ~= "table" then
     core.misuse("%s: a space or a table {name = factor} is needed, not %s", what, core.show(value))
   end
-  return M.space(table.unpack(value[1] and value or { value }))
+  return M.space(value)
 end
 
 ---n rows of which, for each factor, one lies in each n-th of its range.

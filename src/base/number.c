@@ -88,7 +88,7 @@ static size_t layout(const char *from, char *out)
 {
 	const char *e = strchr(from, 'e');
 	long exponent = strtol(e + 1, NULL, 10);
-	char digits[NUMBER_TEXT_SIZE];
+	char digits[NUMBER_TEXT_SIZE] = "0";
 	const char *sign = *from == '-' ? "-" : "";
 	int n = 0;
 

@@ -1,9 +1,9 @@
 #ifndef BASE_NUMBER_H
 #define BASE_NUMBER_H
 /*
- * Numbers as text, one value one way (FINE_PRINT "listparams round trip"): a whole number below 2^53
- * without point, any other by the shortest decimal that reads back to the same double, as C and
- * Python write it (0.1, 1e-05, 2.5e+100). The locale does not matter.
+ * Numbers as text, one value one way: a whole number below 2^53 without point, any other by the
+ * shortest decimal that reads back to the same double, as C and Python write it (0.1, 1e-05,
+ * 2.5e+100). The locale does not matter.
  */
 #include <stddef.h>
 

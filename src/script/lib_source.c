@@ -220,8 +220,8 @@ static int push_column(lua_State *L, struct cursor *c, int i, struct err *err)
 		lua_pushliteral(L, "");
 		return 0;
 	default:
-		return err_set(err, ERR_USAGE, "row %lld, column \"%s\": a blob is no text (hex(%s) "
-			       "is one)", (long long)c->row, query_column(c->query, i),
+		return err_set(err, ERR_USAGE, "row %lld, column \"%s\": a blob is no text "
+			       "(hex(%s) is one)", (long long)c->row, query_column(c->query, i),
 			       query_column(c->query, i));
 	}
 }

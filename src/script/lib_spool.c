@@ -1,6 +1,6 @@
 /*
- * kubeque.spool(params) -> spool: pulls every row of a params object once and keeps them (work/spool.h)
- * for kubeque.submit{rows = "params", spool = spool}.
+ * kubeque.spool(params) -> spool: pulls every row of a params object once and keeps them
+ * (work/spool.h) for kubeque.submit{rows = "params", spool = spool}.
  *
  *   spool.count, spool.sha256 (of the rows as CSV), spool.columns (list of names), spool:close()
  *
@@ -111,6 +111,11 @@ static int spool_(lua_State *L)
 	if (lua_getfield(L, 1, "columns") != LUA_TTABLE ||
 	    lua_getfield(L, 1, "open") != LUA_TFUNCTION)
 		return luaL_argerror(L, 1, "params expected");
+	if (lua_getfield(L, 1, "n") == LUA_TNUMBER && lua_tonumber(L, -1) > SPOOL_ROWS_MAX) {
+		(void)spool_too_many(&err);
+		return script_fail(L, &err);
+	}
+	lua_settop(L, 3);
 	name = read_columns(L, 2, &n);
 	s = lua_newuserdatauv(L, sizeof(*s), 1); /* 5 */
 	*s = (struct spool)SPOOL_INIT;

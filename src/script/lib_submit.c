@@ -404,7 +404,8 @@ static int submit_(lua_State *L)
 	c = new_call(L);
 	read_spec(L, c);
 	add_submitter(c);
-	if (open_target(L, c, &err) < 0 || open_policy(c, &err) < 0 || submit_run(&c->target, &c->spec, &r, &err) < 0)
+	if (open_target(L, c, &err) < 0 || open_policy(c, &err) < 0 ||
+	    submit_run(&c->target, &c->spec, &r, &err) < 0)
 		return script_fail(L, c->broken ? &c->err : &err);
 	push_result(L, &r);
 	return 1;

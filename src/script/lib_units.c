@@ -148,8 +148,8 @@ static const luaL_Reg units_functions[] = {
 	{ NULL, NULL },
 };
 
-/* raises. [-0, +1] The text of the value at idx: whole numbers without point, others by the shortest
- * decimal that reads back. */
+/* raises. [-0, +1] The text of the value at idx: whole numbers without point, others by the
+ * shortest decimal that reads back. */
 static struct str push_text(lua_State *L, int idx)
 {
 	char number[NUMBER_TEXT_SIZE];

@@ -1,8 +1,8 @@
 #ifndef SYS_QUERY_H
 #define SYS_QUERY_H
 /*
- * A query of somebody's SQLite database, which is only read: nothing about it is assumed or changed.
- * For kubeque's own databases see sys/db.h.
+ * A query of somebody's SQLite database, which is only read: nothing about it is assumed or
+ * changed. For kubeque's own databases see sys/db.h.
  */
 #include <sqlite3.h>
 #include <stdint.h>

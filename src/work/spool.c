@@ -62,6 +62,12 @@ int spool_begin(struct spool *s, const struct str *name, size_t n, struct err *e
 	return 0;
 }
 
+int spool_too_many(struct err *err)
+{
+	return err_set(err, ERR_USAGE, "more than 100,000,000 rows: a job has at most that many "
+		       "tasks");
+}
+
 /* Behind a value: what follows it. */
 static int next(struct spool *s, struct err *err)
 {
@@ -71,7 +77,8 @@ static int next(struct spool *s, struct err *err)
 	}
 	buf_addch(&s->out, '\n');
 	s->column = 0;
-	s->rows++;
+	if (++s->rows > SPOOL_ROWS_MAX)
+		return spool_too_many(err);
 	return s->out.n >= FLUSH_AT ? flush(s, err) : 0;
 }
 

@@ -1,8 +1,8 @@
 #ifndef WORK_SPOOL_H
 #define WORK_SPOOL_H
 /*
- * Rows that a script makes, kept in an unnamed temporary file as CSV: made once, so that all that is
- * done with them afterwards runs at the speed of C and sees the same rows. Values are written one
+ * Rows that a script makes, kept in an unnamed temporary file as CSV: made once, so that all that
+ * is done with them afterwards runs at the speed of C and sees the same rows. Values are written one
  * way (base/number.h), so equal rows are equal bytes.
  *
  * After an error only spool_release() may follow.
@@ -14,6 +14,8 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "sys/hash.h"
+
+enum { SPOOL_ROWS_MAX = 100 * 1000 * 1000 }; /* as of --seq: more are ERR_USAGE */
 
 struct spool {
 	int fd;                   /* -1: not begun */
@@ -37,6 +39,8 @@ int spool_number(struct spool *s, double v, struct err *err);
 int spool_bool(struct spool *s, bool v, struct err *err);
 /* For the caller's own refusals: ERR_SCRIPT `row 3, column "lr": TEXT`; always -1. */
 int spool_fault(const struct spool *s, struct err *err, const char *text);
+/* Sets what is said of too many rows; always -1. */
+int spool_too_many(struct err *err);
 /* Writes what is left. Nothing may be added afterwards. */
 int spool_end(struct spool *s, struct err *err);
 void spool_release(struct spool *s); /* NULL and SPOOL_INIT are fine */

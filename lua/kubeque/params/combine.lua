@@ -48,10 +48,19 @@ local function named(name, value)
   return { columns = { name }, params = M.values({ core.check_value(value, name, 1) }, name) }
 end
 
+---The arguments of a call, which may be one list: product{a, b} is product(a, b).
+local function unlisted(args)
+  local first = args[1]
+  local is_list = #args == 1 and type(first) == "table" and getmetatable(first) == nil
+    and type(first[1]) == "table"
+  return is_list and first or args
+end
+
 ---The factors of an argument list: params objects, and tables {name = factor, ...} whose factors
 ---are taken in the order of their names.
 function M.factors(args, what)
   local out = {}
+  args = unlisted(args)
   for _, arg in ipairs(args) do
     if core.is(arg) then
       out[#out + 1] = { columns = arg.columns, params = arg }
@@ -381,6 +390,7 @@ end
 ---One after the other.
 function M.chain(list)
   local parts, n = {}, 0
+  list = unlisted(list)
   for k, params in ipairs(list) do
     if not core.is(params) then
       core.misuse("chain: part %d: params are needed, not %s", k, core.show(params))
