@@ -3,10 +3,11 @@
 #include <time.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "script/call.h"
 #include "script/sandbox_lib.h"
 
-enum { STEP = 1000 }; /* instructions between looks at the clock */
+enum { STEP = 200 }; /* instructions between looks at the clock */
 
 /* CPU time of this thread: a hook that waited for its turn on a busy machine is not too slow. */
 static int64_t cpu_ns(void)
@@ -19,15 +20,32 @@ static int64_t cpu_ns(void)
 
 static void budget(lua_State *L, lua_Debug *ar)
 {
+	(void)ar;
+	sandbox_tick(L);
+}
+
+/* The line of the script that runs. */
+static void push_place(lua_State *L)
+{
+	lua_Debug ar;
+
+	for (int level = 0; lua_getstack(L, level, &ar); level++) {
+		if (lua_getinfo(L, "Sl", &ar) && ar.currentline > 0) {
+			lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+			return;
+		}
+	}
+	lua_pushliteral(L, "");
+}
+
+void sandbox_tick(lua_State *L)
+{
 	const struct script *s = script_of(L);
 
-	if (!s->deadline || cpu_ns() < s->deadline)
+	if (!s->deadline || clock_mono_ns() < s->wall_deadline || cpu_ns() < s->deadline)
 		return;
 	lua_sethook(L, budget, LUA_MASKCOUNT, 1); /* so that no pcall swallows it */
-	if (lua_getinfo(L, "Sl", ar) && ar->currentline > 0)
-		lua_pushfstring(L, "%s:%d: ", ar->short_src, ar->currentline);
-	else
-		lua_pushliteral(L, "");
+	push_place(L);
 	lua_pushfstring(L, "it took too long (more than %d ms)", (int)s->budget_ms);
 	lua_concat(L, 2);
 	lua_error(L);
@@ -85,13 +103,15 @@ int sandbox_load(struct script *s, const char *name, const char *text, size_t n,
 
 int sandbox_call(struct script *s, int nargs, int nresults, int64_t budget_ms, struct err *err)
 {
-	int64_t before = s->deadline;
+	int64_t before = s->deadline, wall_before = s->wall_deadline;
 	int ret;
 
 	s->deadline = cpu_ns() + budget_ms * 1000000;
+	s->wall_deadline = clock_mono_ns() + budget_ms * 1000000;
 	s->budget_ms = budget_ms;
 	ret = script_call(s->L, nargs, nresults, err);
 	s->deadline = before;
+	s->wall_deadline = wall_before;
 	return ret;
 }
 

@@ -7,8 +7,9 @@
  * hook ended runs its __close with hooks off, and could do so for ever. What remains is in
  * sandbox_lib.h, what a hook is given in sandbox_view.h, and why nothing stays in sandbox_keep.h.
  *
- * A loop inside one C function (a bad pattern) is out of the hook's reach; the node's watchdog is
- * there for that.
+ * The hook does not reach into C; what loops there either looks at the clock itself (patterns:
+ * sandbox_match.h) or ends soon, bounded by the memory there is. The node's watchdog is there for
+ * what nobody thought of.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +26,8 @@ int sandbox_load(struct script *s, const char *name, const char *text, size_t n,
 /* [-(nargs + 1), +nresults or +0] script_call() with a budget of CPU time; the deadline that was in
  * force before is put back. */
 int sandbox_call(struct script *s, int nargs, int nresults, int64_t budget_ms, struct err *err);
+/* raises when the time of the call is over, as the hook does. For loops in C. */
+void sandbox_tick(lua_State *L);
 /* No new globals from here on. -1 with err. */
 int sandbox_seal(struct script *s, struct err *err);
 

@@ -6,5 +6,7 @@
 
 /* raises. Replaces the globals pairs, next, tostring and string.format. */
 void sandbox_pure_open(lua_State *L);
+/* raises. Replaces string.find, match, gmatch and gsub by ones that know the clock. */
+void sandbox_string_open(lua_State *L);
 
 #endif

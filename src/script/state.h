@@ -25,6 +25,7 @@ struct script {
 	size_t used;        /* bytes allocated now */
 	size_t cap;         /* more than this is "not enough memory"; 0: no cap */
 	int64_t deadline;   /* CPU time in ns after which the sandbox raises; 0: none */
+	int64_t wall_deadline; /* monotonic ns: before it, `deadline` cannot be over */
 	int64_t budget_ms;  /* how long that is, for the message */
 	struct budget *budget; /* of the call that runs (lib_budget.c); NULL: none */
 	bool sandbox;       /* a policy's state: no kubeque table but the pure part */
