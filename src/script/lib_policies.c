@@ -36,6 +36,7 @@ static int scale(lua_State *L, struct policy_scale *s, int64_t born, int64_t *ta
 		return ret < 0 ? -1 : err_set(err, ERR_NOT_FOUND, "there is no such job");
 	s->job = &job;
 	ret = policy_scale(p, s, target, err);
+	s->job = NULL;
 	job_release(&job);
 	return ret;
 }
@@ -44,7 +45,7 @@ static int scale_(lua_State *L)
 {
 	struct err err = ERR_INIT;
 	struct policy_scale s = { .pending = 0 };
-	int64_t born = 0, target;
+	int64_t born = 0, target = -1;
 	double hours = 0;
 	const struct opt opts[] = {
 		{ "job", .i64 = &born, .lo = 1 },

@@ -30,6 +30,7 @@ struct question {
 	struct policy *policy;
 	struct job job;
 	struct attempt attempt;
+	struct node node;
 	struct policy_verdict verdict;
 };
 
@@ -40,6 +41,7 @@ static int close_question(lua_State *L)
 	policy_close(q->policy);
 	job_release(&q->job);
 	attempt_release(&q->attempt);
+	node_release(&q->node);
 	free(q->verdict.class);
 	*q = (struct question){ .policy = NULL };
 	return 0;
@@ -61,7 +63,7 @@ struct asked {
 	int64_t job, n, k, tries, free, lost, retries, same;
 	const char *class, *parameters;
 	struct task task;
-	struct node node;
+	struct node *node; /* of the question */
 	bool is_lost;
 };
 
@@ -75,7 +77,7 @@ static enum node_state state_of(const char *name)
 	return NODE_LOST;
 }
 
-/* raises. Texts stay in the table. */
+/* raises. */
 static void read_node(lua_State *L, int idx, struct asked *a)
 {
 	const char *id = "", *state = "", *cluster = "", *cap = "{}", *info = "{}";
@@ -84,18 +86,18 @@ static void read_node(lua_State *L, int idx, struct asked *a)
 		{ "id", .str = &id, .required = true }, { "state", .str = &state },
 		{ "cluster", .str = &cluster }, { "cap", .str = &cap }, { "info", .str = &info },
 		{ "waits", .i64 = &waits, .hi = 1000 },
-		{ "registered", .i64 = &a->node.t, .hi = INT64_MAX },
-		{ "running", .i64 = &a->node.running, .hi = INT64_MAX },
-		{ "memory", .i64 = &a->node.memory, .hi = INT64_MAX },
+		{ "registered", .i64 = &a->node->t, .hi = INT64_MAX },
+		{ "running", .i64 = &a->node->running, .hi = INT64_MAX },
+		{ "memory", .i64 = &a->node->memory, .hi = INT64_MAX },
 	};
 
 	script_options(L, idx, opts, ARRAY_SIZE(opts));
-	(void)snprintf(a->node.id, sizeof(a->node.id), "%s", id);
-	a->node.state = state_of(state);
-	a->node.waits = (int)waits;
-	a->node.cluster = (char *)(uintptr_t)cluster; /* borrowed: never released */
-	a->node.cap = (char *)(uintptr_t)cap;
-	a->node.info = (char *)(uintptr_t)info;
+	(void)snprintf(a->node->id, sizeof(a->node->id), "%s", id);
+	a->node->state = state_of(state);
+	a->node->waits = (int)waits;
+	a->node->cluster = xstrdup(cluster);
+	a->node->cap = xstrdup(cap);
+	a->node->info = xstrdup(info);
 	a->is_lost = true;
 }
 
@@ -154,7 +156,7 @@ static int ask(lua_State *L, struct question *q, struct asked *a, struct err *er
 	q->policy = policy_lua_bundle(a->bundle, strlen(a->bundle), err);
 	if (!q->policy)
 		return -1;
-	ret = a->is_lost ? policy_task_lost(q->policy, &v, &a->node, &q->verdict, err) :
+	ret = a->is_lost ? policy_task_lost(q->policy, &v, a->node, &q->verdict, err) :
 			   policy_task_failed(q->policy, &v, &q->verdict, err);
 	if (ret == 0)
 		policy_clamp(&v, &q->verdict);
@@ -186,6 +188,7 @@ static int policies_ask(lua_State *L)
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 1);
 	q = new_question(L);
+	a.node = &q->node;
 	read_asked(L, &a);
 	luaL_checkstack(L, 20, NULL);
 	if (ask(L, q, &a, &err) < 0)

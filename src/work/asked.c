@@ -35,8 +35,8 @@ static void add_node(struct buf *out, const struct node *n)
 	add_text(out, "cluster", n->cluster ? n->cluster : "");
 	add_object(out, "cap", n->cap);
 	add_object(out, "info", n->info);
-	buf_addf(out, ",\"waits\":%d,\"registered\":%lld,\"running\":%lld,\"memory\":%lld}", n->waits,
-		 (long long)n->t, (long long)n->running, (long long)n->memory);
+	buf_addf(out, ",\"waits\":%d,\"registered\":%lld,\"running\":%lld,\"memory\":%lld}",
+		 n->waits, (long long)n->t, (long long)n->running, (long long)n->memory);
 }
 
 static void add_answer(struct buf *out, const struct policy_verdict *v)
@@ -61,8 +61,8 @@ void asked_begin(struct buf *out, const struct policy_view *v, const struct node
 {
 	const struct task *t = v->task;
 
-	buf_addf(out, "{\"tries\":%d,\"free\":%d,\"lost\":%d,\"retries\":%d,\"same\":%lld", t->tries,
-		 t->free, t->lost, v->retries, (long long)v->same);
+	buf_addf(out, "{\"tries\":%d,\"free\":%d,\"lost\":%d,\"retries\":%d,\"same\":%lld",
+		 t->tries, t->free, t->lost, v->retries, (long long)v->same);
 	add_object(out, "class", v->class);
 	if (lost)
 		add_node(out, lost);
