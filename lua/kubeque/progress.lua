@@ -225,9 +225,10 @@ local function mind_nodes(w, now)
   w.lonely = now
   w.patience = math.min(300, w.patience * 2)
   local id = w.jobs[1].job.id
-  if w.o.start_nodes == false or not nodes.is_local(w.ctx) then
+  local known, here = pcall(nodes.is_local, w.ctx) -- a broken provider does not end the waiting
+  if w.o.start_nodes == false or not known or not here then
     if not w.hinted then
-      local why = nodes.why_none(w.ctx)
+      local why = known and nodes.why_none(w.ctx) or not known and tostring(here) or nil
       say(w, ("No node is running for this job%s: kubeque addnodes %s 1"):format(
         why and " (" .. why .. ")" or "", id))
       w.hinted = true
