@@ -17,16 +17,18 @@ local function columns(remote)
     { "registered", type = "time", only = "data" } }
 end
 
----What the provider has, by id; an empty table and why when it cannot be asked.
+---What the provider says: { name =, remote = is it another's than this machine's, listed = by id,
+---failure = why it cannot be asked }.
 local function ask_provider(ctx)
-  if not ctx.opened or nodes.is_builtin(ctx) then
-    return {}
-  end
-  local ok, listed = pcall(nodes.listed, ctx)
-  if not ok then
-    return {}, listed
-  end
-  return listed
+  local said = { listed = {}, name = ctx.config.provider, remote = true }
+  local ok, failure = pcall(function()
+    said.name, said.remote = nodes.provider(ctx).name, not nodes.is_builtin(ctx)
+    if ctx.opened and said.remote then
+      said.listed = nodes.listed(ctx)
+    end
+  end)
+  said.failure = not ok and failure or nil
+  return said
 end
 
 local function registered_row(node, listed, now)
@@ -47,12 +49,12 @@ local function starting_row(node, cluster)
 end
 
 local function list(opt, ctx)
-  local listed, failure = ask_provider(ctx)
-  local out = output.open(opt, columns(not nodes.is_builtin(ctx)))
-  local now, provider = kubeque.time.now(), ctx.config.provider
+  local said, now = ask_provider(ctx), kubeque.time.now()
+  local listed = said.listed
+  local out = output.open(opt, columns(said.remote))
   for _, node in ipairs(ctx.opened and fault.check(kubeque.queue.nodes()) or {}) do
     local row = registered_row(node, listed, now)
-    row.provider = row.provider_state and provider or nil
+    row.provider = row.provider_state and said.name or nil
     listed[node.id], listed[node.info and node.info.launched or node.id] = nil, nil
     out:row(row)
   end
@@ -63,12 +65,12 @@ local function list(opt, ctx)
   table.sort(rest)
   for _, id in ipairs(rest) do
     local row = starting_row(listed[id], ctx.config.cluster_name)
-    row.provider = provider
+    row.provider = said.name
     out:row(row)
   end
   out:close()
-  if failure then
-    error(failure, 0)
+  if said.failure then
+    error(said.failure, 0)
   elseif out.count == 0 and out.format == "table" and not opt.quiet then
     kubeque.log.info "(no nodes)"
   end
@@ -123,7 +125,7 @@ local function stop_now(ctx, id, node)
       or id .. ": stopped before it began")
   elseif node.row then
     fault.raisef("not_found", "provider %s has no node %s: kubeque reset --owner %s JOB takes its "
-      .. "tasks away", ctx.config.provider, id, id)
+      .. "tasks away", nodes.provider(ctx).name, id, id)
   end
 end
 
@@ -157,7 +159,7 @@ local function print_log(id, ctx)
   end
   if not text then
     fault.raisef("not_found", "the log of node %s cannot be read here (provider %s)", id,
-      ctx.config.provider)
+      nodes.provider(ctx).name)
   end
   kubeque.out(text)
 end

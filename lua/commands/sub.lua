@@ -137,9 +137,7 @@ local function run(opt, words, ctx)
   end
   ctx:session { create = true }
   local nodes = not (opt.no_nodes or opt.nodes == 0)
-  if nodes then
-    require("kubeque.nodes").provider(ctx) -- a mistake in its options is found before anything is done
-  end
+  require("kubeque.nodes").check(ctx, opt)
   local done = require("kubeque.submit").submit(ctx, spec)
   if opt.quiet then
     kubeque.out(done.id .. "\n")

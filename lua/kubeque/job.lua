@@ -130,7 +130,7 @@ end
 local function start_nodes(self, ctx)
   local opt = self.opt
   if wants_nodes(self) then
-    require("kubeque.nodes").ensure(ctx, self.id, opt.nodes)
+    require("kubeque.nodes").ensure(ctx, self.id, opt.nodes, opt["local"])
   end
 end
 
@@ -145,9 +145,7 @@ function methods:submit()
   if run then
     run:add(self)
   end
-  if wants_nodes(self) then
-    require("kubeque.nodes").provider(ctx) -- a mistake in its options comes before anything is done
-  end
+  require("kubeque.nodes").check(ctx, self.opt) -- a mistake comes before anything is done
   local spec <close> = M.spec(self, ctx)
   local done, how
   if run then

@@ -58,10 +58,15 @@ end
 ---The provider in force: the configured one, or with `sub --local` that of this machine. Raises a
 ---fault when it cannot be used, so commands ask before they change anything.
 function M.provider(ctx)
-  if ctx.opt["local"] then
-    ctx.config.provider, ctx.config._source.provider = "local", "--local"
+  local provider = require "kubeque.provider"
+  return ctx.opt["local"] and provider.stock() or provider.of(ctx.config)
+end
+
+---Before a job is stored: raises when the options of sub want nodes and the provider cannot be used.
+function M.check(ctx, opt)
+  if not (opt.no_nodes or opt.nodes == 0 or opt["local"]) then
+    M.provider(ctx)
   end
-  return require("kubeque.provider").of(ctx.config)
 end
 
 ---Is it the one that is C? That one asks nobody and has no time limit.
@@ -111,7 +116,7 @@ local function request_of(ctx, o)
     command[#command + 1] = "--machine"
     command[#command + 1] = ("%s %s"):format(require("kubeque.store").machine())
   end
-  local prefix = ("%s-%s"):format(ctx.config.provider:sub(1, 16), random_hex(4))
+  local prefix = ("%s-%s"):format(M.provider(ctx).name:sub(1, 16), random_hex(4))
   local nodes = {}
   for i = 1, o.count do
     local words = table.move(command, 1, #command, 1, {})
@@ -220,8 +225,11 @@ local function target(job, live, count)
 end
 
 ---What `sub` does after a submission: as many nodes as the policy says (the stock one: as many as
----`count`, else one if there is none).
-function M.ensure(ctx, job_id, count)
+---`count`, else one if there is none). `here`: on this machine, whatever the provider.
+function M.ensure(ctx, job_id, count, here)
+  if here and not ctx.opt["local"] then
+    ctx = setmetatable({ opt = { ["local"] = true } }, { __index = ctx })
+  end
   local job = fault.check(kubeque.queue.job(job_id))
   count = job.info.nodes or count -- its policy may have changed what --nodes said
   if count == 0 then

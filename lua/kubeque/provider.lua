@@ -286,6 +286,12 @@ function M.of(config)
   return chosen
 end
 
+---The compiled-in provider of this machine, as of() would say it.
+function M.stock()
+  local found = { name = "local", place = "builtin" }
+  return { name = "local", found = found, provider = M.load(found), options = {}, places = {} }
+end
+
 -- ---- for people ----
 
 local function show(decl, value)

@@ -49,10 +49,11 @@ function M.submit(t)
   return guarded(function()
     local ctx = silent()
     ctx:session { create = true }
+    require("kubeque.nodes").check(ctx, job.opt)
     local spec <close> = require("kubeque.job").spec(job, ctx)
     local done = require("kubeque.submit").submit(ctx, spec, true)
     if not (job.opt.no_nodes or job.opt.nodes == 0) then
-      require("kubeque.nodes").ensure(ctx, done.id, job.opt.nodes)
+      require("kubeque.nodes").ensure(ctx, done.id, job.opt.nodes, job.opt["local"])
     end
     return fault.check(queue.job_by_born(done.born))
   end)

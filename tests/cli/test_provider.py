@@ -281,9 +281,15 @@ def _(home):
     assert result.code == 0 and "provider daemon: 1 of 3 nodes were started: the limit is 1" in result.err, result
 
 
-@test("a provider's failure to list does not hide the queue's nodes")
+@test("a provider that cannot list, or not be loaded, does not hide the queue's nodes, nor end who waits for a job")
 def _(home):
     assert home.kq("sub", "true").code == 0
+    provider(home, "x =", "bad")
+    config(home, "provider=bad")
+    result = home.kq("nodes", "--jsonl")
+    assert result.code == 7 and "provider bad: " in result.err and '"RUNNING"' in result.out, result
+    home.kq("sub", "-n", "j", "--no-wait", "--no-nodes", "sleep 0.3")
+    assert home.kq("watch", "j").code == 0
     provider(home, 'return kubeque.provider { name = "bad", summary = "s", requires = "any queue",\n'
              "add = print, list = function() return nil, 'out of reach' end }", "bad")
     config(home, "provider=bad")
