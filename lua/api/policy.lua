@@ -140,6 +140,7 @@ return kubeque.policy {
     { "policy_event", help = "What happened.", fields = {
       { "kind", '"task_succeeded"|"task_failed"|"task_retried"|"task_lost"|"job_ended"|"policy_error"',
         "job_ended comes at least once, the others when they can" },
+      { "time", "integer", "milliseconds since 1970" },
       { "job", "policy_job" }, { "task", "policy_task", "of the task_ kinds", optional = true },
       { "attempt", "policy_attempt", "of the task_ kinds", optional = true },
       { "counts", "table<string, integer>", "job_ended: tasks by label", optional = true },
@@ -147,10 +148,10 @@ return kubeque.policy {
     } },
     { "policy_effect", help = "What kubeque shall do: one of webhook and command.", fields = {
       { "webhook", "string", "http:// or https:// address that gets a POST", optional = true },
-      { "body", "table|string", "a table is sent as JSON", optional = true },
+      { "body", "table|string", "a table is sent as JSON; default: the event", optional = true },
       { "headers", "table<string, string>", optional = true },
       { "command", "string[]", "program and its arguments, no shell", optional = true },
-      { "stdin", "table|string", "a table is JSON", optional = true },
+      { "stdin", "table|string", "a table is JSON; default: the event", optional = true },
       { "timeout", "number|string", "seconds, at most 300", optional = true, default = "10" },
     } },
   },

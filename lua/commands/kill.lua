@@ -14,6 +14,9 @@ local function run(opt, args, ctx)
     if needed then -- work came up while idle nodes were told to leave
       require("kubeque.nodes").ensure(ctx, job.id)
     end
+    if (job.policy or "") ~= "" then -- without a node nobody else tells its end
+      require("kubeque.deliver").tell(kubeque.queue.job_by_born(job.born) or job)
+    end
     if opt.quiet then
       kubeque.out(job.id .. "\n")
     elseif count == 0 then

@@ -23,7 +23,7 @@ M.groups = {
 }
 
 -- Commands that kubeque gives itself.
-M.hidden = { "complete", "provide" }
+M.hidden = { "complete", "deliver", "provide" }
 
 -- Names people bring from elsewhere.
 local aliases = {

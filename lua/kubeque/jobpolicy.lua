@@ -80,11 +80,8 @@ function M.text(job)
   return table.concat(specs, " ")
 end
 
----What broke in the policies of a job: texts of its history, newest last; of one task if `n`.
----@param job table
----@param n integer|nil
----@return string[]
-function M.errors(job, n)
+---Texts of one kind in the history of a job, newest last; of one task if `n`.
+local function history(job, n, kind)
   local list, after = {}, 0
   if (job.policy or "") == "" then
     return list
@@ -93,12 +90,28 @@ function M.errors(job, n)
     local events = kubeque.queue.events(job.born, after) or {}
     for _, event in ipairs(events) do
       after = event.seq
-      if event.kind == "policy_error" and (not n or event.n == n or event.n == 0) then
+      if event.kind == kind and (not n or event.n == n or event.n == 0) then
         list[#list + 1] = event.text
       end
     end
   until #events == 0
   return list
+end
+
+---What broke in the policies of a job: texts of its history, newest last; of one task if `n`.
+---@param job table
+---@param n integer|nil
+---@return string[]
+function M.errors(job, n)
+  return history(job, n, "policy_error")
+end
+
+---What its policies wanted to be told to others, and nobody took.
+---@param job table
+---@param n integer|nil
+---@return string[]
+function M.undelivered(job, n)
+  return history(job, n, "delivery_failed")
 end
 
 return M

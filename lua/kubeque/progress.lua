@@ -269,6 +269,7 @@ local function done(w)
       goto continue
     end
     kubeque.results.settle(entry.job) -- the node may be a moment behind the queue
+    require("kubeque.deliver").tell(entry.job) -- its node may have died before it did
     if entry.job.stopped then
       say(w, ("Job %s was stopped by its policy: %s"):format(entry.job.id, entry.job.stopped))
     end

@@ -180,6 +180,11 @@ local function policy_evidence(job, n, evidence)
       evidence[#evidence + 1] = ("the policy failed%s, kubeque itself decided: %s"):format(
         #errors > 1 and (" %d times"):format(#errors) or "", errors[#errors])
     end
+    local lost = policy.undelivered(job, n)
+    if lost[1] then
+      evidence[#evidence + 1] = ("not delivered%s: %s"):format(
+        #lost > 1 and (" (%d times)"):format(#lost) or "", lost[#lost])
+    end
   end
   return evidence
 end
@@ -263,7 +268,8 @@ function M.job(job)
   elseif killed > 0 then
     return ("%s was killed by the user: %s"):format(job.id, text), {}
   end
-  return ("%s succeeded: all of its %s"):format(job.id, plural(job.n, "task")), {}
+  return ("%s succeeded: all of its %s"):format(job.id, plural(job.n, "task")),
+    policy_evidence(job, nil, {})
 end
 
 return M

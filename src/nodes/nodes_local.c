@@ -19,8 +19,6 @@
 #include "sys/lock.h"
 #include "sys/proc.h"
 
-extern char **environ;
-
 enum {
 	ID_HEX = 12,
 	STOP_MS = 3000, /* what a node gets to give its tasks back before it is killed */
@@ -77,34 +75,6 @@ static void make_id(char *out)
 	n = MAX(n, (size_t)1);
 	out[n] = '-';
 	id_hex(out + n + 1, ID_HEX / 2);
-}
-
-/* The binary that runs now, by its own name where that still is this file: `ps` is read by people.
- * out holds `size` bytes. */
-static void own_binary(char *out, size_t size)
-{
-	ssize_t n = readlink("/proc/self/exe", out, size - 1);
-	struct stat a, b;
-
-	if (n > 0) {
-		out[n] = '\0';
-		if (stat("/proc/self/exe", &a) == 0 && stat(out, &b) == 0 && a.st_dev == b.st_dev &&
-		    a.st_ino == b.st_ino)
-			return;
-	}
-	(void)snprintf(out, size, "/proc/self/exe");
-}
-
-/* Ours, less what belongs to a task: a node that a task's `sub` starts is not part of the task. */
-static const char **make_env(void)
-{
-	VEC(const char *) env = { 0 };
-
-	for (char **e = environ; e && *e; e++)
-		if (!str_starts(*e, "KQ_"))
-			*vec_push(&env) = *e;
-	*vec_push(&env) = NULL;
-	return env.p;
 }
 
 static int start_one(struct nodes_local *p, int dirfd, const char *binary, const char **env,
@@ -169,8 +139,8 @@ static int local_add(struct nodes *base, const struct nodes_request *r, provider
 
 	if (dirfd < 0)
 		return -1;
-	own_binary(binary, sizeof(binary));
-	env = make_env();
+	proc_own_binary(binary, sizeof(binary));
+	env = proc_own_env(); /* a node that a task's `sub` starts is not part of the task */
 	while (count < r->count && ret == 0) {
 		if (start_one(p, dirfd, binary, env, id, err) < 0) {
 			ret = -1;

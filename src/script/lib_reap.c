@@ -1,7 +1,7 @@
 /*
  * kubeque.reap{lease = seconds} -> nodes dealt with, seconds until the next look: one look at all
  * nodes of the session's store, as waiting clients, reset and clean take. The series of looks is
- * kept between calls.
+ * kept between calls. Policies are told what became of tasks (work/events.h).
  */
 #include "work/reaper.h"
 
@@ -15,6 +15,7 @@
 
 struct looker {
 	struct reaper *reaper;
+	struct events *events;
 };
 
 static int close_looker(lua_State *L)
@@ -22,7 +23,8 @@ static int close_looker(lua_State *L)
 	struct looker *l = luaL_checkudata(L, 1, LOOKER_META);
 
 	reaper_free(l->reaper);
-	l->reaper = NULL;
+	events_free(l->events);
+	*l = (struct looker){ .reaper = NULL };
 	return 0;
 }
 
@@ -32,6 +34,7 @@ static struct looker *get_looker(lua_State *L, const char *home, int64_t lease_m
 {
 	struct reaper_options o = { .home = home, .lease_ms = lease_ms,
 				    .policy = session_policy(L, err) };
+	const struct events_options eo = { .home = home, .policy = o.policy, .log_fd = -1 };
 	struct looker *l;
 
 	if (!o.policy)
@@ -40,8 +43,9 @@ static struct looker *get_looker(lua_State *L, const char *home, int64_t lease_m
 		return lua_touserdata(L, -1);
 	lua_pop(L, 1);
 	l = lua_newuserdatauv(L, sizeof(*l), 0);
-	l->reaper = NULL;
+	*l = (struct looker){ .reaper = NULL };
 	luaL_setmetatable(L, LOOKER_META);
+	l->events = o.events = events_new(&eo);
 	l->reaper = reaper_new(&o);
 	lua_pushvalue(L, -1);
 	lua_setfield(L, LUA_REGISTRYINDEX, LOOKER_META ".one");
@@ -65,6 +69,7 @@ static int reap_(lua_State *L)
 	if (!l)
 		return script_fail(L, &err);
 	n = reaper_look(l->reaper, q, true, &next_ms, &err);
+	(void)events_step(l->events);
 	if (n < 0)
 		return script_fail(L, &err);
 	lua_pushinteger(L, n);

@@ -15,6 +15,7 @@
 	X(consume) \
 	X(control) \
 	X(embedded) \
+	X(events) \
 	X(fetch) \
 	X(fs) \
 	X(http) \

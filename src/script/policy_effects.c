@@ -1,6 +1,7 @@
 /*
  * What on_event asks for: { webhook = "http://...", body = table or text, headers = {}, timeout = },
- * { command = {...}, stdin = table or text, timeout = }, or a list of such. Nothing is done here.
+ * { command = {...}, stdin = table or text, timeout = }, or a list of such. Without body or stdin it
+ * is the event as JSON. Nothing is done here.
  */
 #include <math.h>
 #include <string.h>
@@ -115,10 +116,7 @@ static void add_webhook(lua_State *L, const struct effect *e, struct buf *out)
 	if ((!str_starts(e->webhook, "http://") && !str_starts(e->webhook, "https://")) ||
 	    n > URL_MAX || has_control(e->webhook, n))
 		luaL_error(L, "webhook: an address that begins with http:// or https:// expected");
-	if (e->body)
-		json = add_body(L, e->body, "body", body);
-	else
-		buf_adds(body, "\"\"");
+	json = add_body(L, e->body, "body", body);
 	buf_adds(out, ",\"webhook\":");
 	buf_add_json(out, e->webhook, n);
 	buf_adds(out, ",\"body\":");
@@ -155,10 +153,7 @@ static void add_command(lua_State *L, const struct effect *e, struct buf *out)
 		lua_pop(L, 1);
 	}
 	buf_adds(out, "],\"stdin\":");
-	if (e->stdin_)
-		(void)add_body(L, e->stdin_, "stdin", out);
-	else
-		buf_adds(out, "\"\"");
+	(void)add_body(L, e->stdin_, "stdin", out);
 }
 
 /* The table on top. */
@@ -183,6 +178,10 @@ static void add_effect(lua_State *L, const struct hook_call *c)
 		luaL_error(L, "body and headers go with webhook (a command reads stdin)");
 	if (e.webhook && e.stdin_)
 		luaL_error(L, "stdin goes with command (a webhook sends a body)");
+	if (!e.body && !e.stdin_) { /* the event itself */
+		policy_push_event(L, c->views, c->event);
+		e.body = e.stdin_ = lua_gettop(L);
+	}
 	if (out->n)
 		buf_addch(out, ',');
 	buf_adds(out, "{\"policy\":");

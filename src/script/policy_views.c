@@ -157,6 +157,7 @@ void policy_push_event(lua_State *L, struct view_cache *c, const struct policy_e
 {
 	lua_createtable(L, 0, 6);
 	script_set_str(L, "kind", e->kind);
+	script_set_i64(L, "time", e->time);
 	script_set_str(L, "text", e->text);
 	script_set_json(L, "counts", e->counts);
 	policy_push_job(L, c, e->job);

@@ -20,6 +20,7 @@ void rows_push_job(lua_State *L, const void *p)
 	script_set_i64(L, "running", j->running);
 	script_set_i64(L, "submitted", j->t);
 	script_set_i64(L, "ended", j->ended);
+	script_set_bool(L, "told", j->told);
 	script_set_i64(L, "rev", j->rev);
 	script_set_str(L, "root", j->root);
 	script_set_str(L, "policy", j->policy);

@@ -73,6 +73,12 @@ int proc_daemon(const struct proc_spec *s, pid_t *pid, struct proc_failure *f, s
 int proc_run(const struct proc_spec *s, const struct buf *in, size_t limit, int64_t timeout_ms,
 	     struct buf *out, struct buf *err_out, int *code, struct err *err);
 
+/* The binary that runs now, by its own name where that still is this file (`ps` is read by people),
+ * else /proc/self/exe; cut to `size` bytes. */
+void proc_own_binary(char *out, size_t size);
+/* Our environment less what belongs to a task (KQ_*), NULL-terminated, borrowed strings; free(). */
+const char **proc_own_env(void);
+
 /* To be called after dispositions of signals were changed (signals.c does). */
 void proc_signals_changed(void);
 

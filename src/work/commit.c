@@ -63,16 +63,6 @@ int64_t watch_due(struct committer *c)
 	return next;
 }
 
-/* The winner of the last commit says so in the job. */
-static void job_over(struct committer *c, int64_t born)
-{
-	struct err err = ERR_INIT;
-
-	jobctx_forget(c->jobs, born); /* its files and descriptors are of no more use */
-	if (queue_job_told(c->q, born, id_u64(), &err) < 0)
-		log_debug("job %lld: %s", (long long)born, err.text);
-}
-
 /* ---- one group ---- */
 
 struct group {
@@ -169,33 +159,26 @@ static bool store(struct committer *c, struct group *g)
 		r->out.answer = o->answer;
 		if (o->answer != ANSWER_ACCEPTED)
 			*vec_push(&g->gone) = r;
-		else if (o->success)
-			publish(c, r);
-		else
+		else if (!o->success)
 			*vec_push(&g->ended) = r;
+		else
+			publish(c, r);
 	}
 	/* who is told finds the results in their place */
 	for (size_t i = 0; i < g->out.n; i++) {
+		if (g->out.p[i].answer == ANSWER_ACCEPTED && g->out.p[i].success)
+			tell_success(c, g->runs.p[i]);
 		if (g->out.p[i].over)
-			job_over(c, g->runs.p[i]->c.job);
+			tell_over(c, g->runs.p[i]);
 		watch_ring(c, g->runs.p[i]->c.job, g->out.p[i].over);
 	}
 	return true;
 }
 
-static void as_task(const struct committer *c, const struct run *r, struct task *t)
-{
-	*t = (struct task){
-		.job = r->c.job, .n = r->c.n, .v = r->out.v, .state = TASK_ENDED,
-		.class = r->c.class, .attempt = r->c.attempt, .tries = r->c.tries,
-		.free = r->c.free, .lost = r->c.lost, .asks = 1,
-	};
-	(void)snprintf(t->node, sizeof(t->node), "%s", c->node);
-}
-
 static bool judge(struct committer *c, struct group *g)
 {
 	struct err err = ERR_INIT;
+	const struct settler s = { .q = c->q, .policy = committer_policy(c), .events = c->events };
 	struct settle_row *rows;
 	int64_t pause = 0;
 	bool done = true;
@@ -208,9 +191,9 @@ static bool judge(struct committer *c, struct group *g)
 
 		rows[i] = (struct settle_row){ .ctx = r->ctx, .attempt = &r->out.a,
 					       .params = r->params_json };
-		as_task(c, r, &rows[i].task);
+		run_as_ended(c, r, &rows[i].task);
 	}
-	while (settle(c->q, committer_policy(c), rows, g->ended.n, &err) < 0) {
+	while (settle(&s, rows, g->ended.n, &err) < 0) {
 		if (!committer_pause(c, &pause, &err)) {
 			done = false;
 			break;
@@ -222,7 +205,7 @@ static bool judge(struct committer *c, struct group *g)
 		if (rows[i].stopped) /* others run tasks of it */
 			(void)bell_ring_all(c->opt.bells_fd, "n.");
 		if (rows[i].over)
-			job_over(c, rows[i].task.job);
+			tell_over(c, g->ended.p[i]);
 		watch_ring(c, rows[i].task.job, rows[i].over);
 		if (rows[i].answer == ANSWER_ACCEPTED && rows[i].event == TASK_EV_RETRY)
 			committer_note_due(c, rows[i].due);

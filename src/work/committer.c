@@ -212,6 +212,8 @@ static int64_t idle_ms(struct committer *c)
 	}
 	ms = MIN(ms, MAX((c->look_ns - now) / 1000000 + 1, 0));
 	ms = MIN(ms, MAX((c->change_ns - now) / 1000000 + 1, 0));
+	if (c->events_ns != INT64_MAX)
+		ms = MIN(ms, MAX((c->events_ns - now) / 1000000 + 1, 0));
 	return MIN(ms, watch_due(c));
 }
 
@@ -286,6 +288,7 @@ static void *work(void *arg)
 		if (stop)
 			break;
 		look_around(c);
+		tell_step(c);
 		pthread_mutex_lock(&c->lock);
 	}
 	return NULL;
@@ -302,18 +305,23 @@ struct committer *committer_new(const struct committer_options *o)
 		.home = o->o->home, .cluster = o->o->cluster, .self = o->node,
 		.lease_ms = o->o->lease_ms,
 	};
+	struct events_options eo = { .home = o->o->home, .program = o->o->program,
+				     .log_fd = STDERR_FILENO };
 	struct committer *c = xcalloc(1, sizeof(*c));
 	pthread_condattr_t attr;
 
 	c->opt = *o;
 	watched_policy_init(&c->policy, o->o->policy, o->asking);
-	ro.policy = committer_policy(c);
 	(void)snprintf(c->node, sizeof(c->node), "%s", o->node);
 	c->q = o->queue;
 	c->put_tail = &c->put;
 	c->news.next_due = INT64_MAX;
 	c->claimed_tail = &c->news.claimed;
 	c->jobs = jobctx_cache_new(o->o->home, JOBCTX_RUN);
+	eo.policy = ro.policy = committer_policy(c);
+	c->events = events_new(&eo);
+	c->events_ns = INT64_MAX;
+	ro.events = c->events;
 	c->reaper = reaper_new(&ro);
 	/* whoever starts after a crash finds the dead at once */
 	c->look_ns = clock_mono_ns();
@@ -355,6 +363,7 @@ void committer_free(struct committer *c)
 	vec_release(&c->unpublished);
 	jobctx_cache_free(c->jobs);
 	reaper_free(c->reaper);
+	events_free(c->events);
 	queue_close(c->q);
 	pthread_cond_destroy(&c->more);
 	pthread_cond_destroy(&c->answered);

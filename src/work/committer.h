@@ -38,6 +38,9 @@ struct committer;
 struct committer *committer_new(const struct committer_options *o);
 /* Stores what it has (as long as the queue answers), ends the thread, frees. */
 void committer_free(struct committer *c);
+/* Is something being delivered that policies wanted? It goes on without us, but not if the machine
+ * is switched off. */
+bool committer_delivers(struct committer *c);
 
 /* What there is room for; claims soon. `unstarted` of tasks are claimed but not running. */
 struct claim_room {

@@ -6,6 +6,7 @@
 
 #include "base/vec.h"
 #include "work/committer.h"
+#include "work/events.h"
 #include "work/jobctx.h"
 #include "work/reaper.h"
 
@@ -45,6 +46,7 @@ struct committer {
 	char node[NODE_ID_SIZE];
 	struct queue *q;
 	pthread_t thread;
+	atomic_bool delivers;
 
 	/* under lock */
 	pthread_mutex_t lock;
@@ -66,6 +68,8 @@ struct committer {
 	struct watched_policy policy;
 	struct jobctx_cache *jobs;
 	struct reaper *reaper;
+	struct events *events;
+	int64_t events_ns;         /* when they are looked after again */
 	int64_t look_ns, finish_jobs_ns, change_ns, publish_ns;
 	int64_t change;
 	VEC(struct job_need *) needs;
@@ -95,6 +99,13 @@ struct policy *committer_policy(struct committer *c);
 void watch_ring(struct committer *c, int64_t born, bool over);
 /* Rings what is due; how long until the next, ms. */
 int64_t watch_due(struct committer *c);
+/* tell.c: the task of a run whose outcome is stored, its verdict open. */
+void run_as_ended(const struct committer *c, const struct run *r, struct task *t);
+/* Its task succeeded; its job is over by the last commit. */
+void tell_success(struct committer *c, struct run *r);
+void tell_over(struct committer *c, const struct run *r);
+/* Starts and looks after those who deliver. */
+void tell_step(struct committer *c);
 /* leave.c: the node's row to leaving and away, or back to live; to draining. */
 enum committer_leave leave_store(struct committer *c, bool drained);
 void leave_drain(struct committer *c);

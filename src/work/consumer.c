@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -284,6 +285,22 @@ static void loop(struct consumer *c)
 	}
 }
 
+/* Webhooks and commands that are under way, before the machine may be switched off: for a while,
+ * and not when told twice to leave. */
+static void wait_for_deliveries(struct consumer *c)
+{
+	int64_t end = clock_mono_ms() + DELIVER_MS;
+	struct pollfd p = { .fd = c->sig_fd, .events = POLLIN };
+
+	while (committer_delivers(c->committer) && !c->vanished && c->phase != PHASE_QUIT &&
+	       c->phase != PHASE_LOST && clock_mono_ms() < end) {
+		(void)poll(&p, 1, DELIVER_LOOK_MS);
+		take_signals(c);
+		ending_reap(c);
+		atomic_fetch_add(&c->main_tick, 1);
+	}
+}
+
 /* ---- one life ---- */
 
 static void consumer_init(struct consumer *c, const struct consumer_options *o, int sig_fd)
@@ -368,6 +385,7 @@ static int live(const struct consumer_options *o, const char *id, int sig_fd, st
 	q = lease_q = NULL;
 	log_info("Node %s is ready", c.node);
 	loop(&c);
+	wait_for_deliveries(&c);
 	node_logs_trim(c.nodes_fd);
 	ret = c.phase == PHASE_LOST && !c.told_to_leave;
 	log_info("Node %s leaves", c.node);

@@ -18,6 +18,8 @@ enum {
 	LEFTOVERS_MS = 5,     /* how often remains of a process group are looked at */
 	TERM_MS = 250,        /* whose task got a SIGTERM may get one himself until then */
 	LEFTOVERS_KILLED_MS = 2000, /* killed ones that stay longer are not waited for */
+	DELIVER_MS = 65 * 1000, /* a node that leaves waits so long for what is being delivered */
+	DELIVER_LOOK_MS = 20,
 	MEMORY_MS = 100,
 	STDOUT_MS = 1000,
 	RUNNING_MAX = 512,    /* tasks at once, whatever they need */

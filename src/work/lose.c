@@ -46,24 +46,34 @@ static void lost_attempt(const struct task *t, struct attempt *a)
 	(void)snprintf(a->label, sizeof(a->label), "lost");
 }
 
-/* What the policy says of a task that was running on the node. */
-static void ask_lost(struct reaper *r, struct queue *q, struct jobctx *c, const struct task *t,
-		     const struct node *n, struct policy_verdict *out, struct buf *asked)
+static struct settler settler_of(const struct reaper *r, struct queue *q)
 {
-	struct buf class = BUF_INIT;
-	char *params = params_of(c, t->n);
-	struct attempt a;
-	struct policy_view v = {
-		.job = &c->job, .task = t, .attempt = &a,
-		.retries = jobctx_retries(c, t->class), .parameters = params,
-	};
+	return (struct settler){ .q = q, .policy = r->opt.policy, .events = r->opt.events };
+}
 
-	lost_attempt(t, &a);
-	jobctx_class_json(c, t->class, &class);
-	v.class = class.p;
-	settle_ask(q, r->opt.policy, &v, n, out, asked);
-	buf_release(&class);
-	free(params);
+/* A task that was running on a lost node, as its policy sees it. */
+struct lost_view {
+	struct policy_view v;
+	struct attempt a;
+	struct buf class;
+	char *params;
+};
+
+static void lost_view_init(struct lost_view *l, struct jobctx *c, const struct task *t)
+{
+	*l = (struct lost_view){ .class = BUF_INIT, .params = params_of(c, t->n) };
+	lost_attempt(t, &l->a);
+	jobctx_class_json(c, t->class, &l->class);
+	l->v = (struct policy_view){
+		.job = &c->job, .task = t, .attempt = &l->a, .class = l->class.p,
+		.retries = jobctx_retries(c, t->class), .parameters = l->params,
+	};
+}
+
+static void lost_view_release(struct lost_view *l)
+{
+	buf_release(&l->class);
+	free(l->params);
 }
 
 /* Before the node is marked: any "wait" gives it one more lease. 1 go on, 0 wait, -1. */
@@ -76,16 +86,20 @@ int lose_may(struct reaper *r, struct queue *q, const struct node *n, struct err
 	ret = queue_held(q, n->id, add_task, &h, err);
 	for (size_t i = 0; ret >= 0 && i < h.v.n && !wait; i++) {
 		const struct task *t = &h.v.p[i];
+		const struct settler s = settler_of(r, q);
 		struct policy_verdict verdict;
 		struct err why = ERR_INIT;
+		struct lost_view l;
 		struct jobctx *c;
 
 		if (t->state != TASK_CLAIMED ||
 		    jobctx_get(r->jobs, q, t->job, t->class, &c, &why) <= 0)
 			continue;
-		ask_lost(r, q, c, t, n, &verdict, NULL);
+		lost_view_init(&l, c, t);
+		settle_ask(&s, &l.v, n, &verdict, NULL);
 		wait = verdict.action == POLICY_WAIT;
 		free(verdict.class);
+		lost_view_release(&l);
 	}
 	vec_release(&h.v);
 	if (ret >= 0 && wait)
@@ -95,19 +109,40 @@ int lose_may(struct reaper *r, struct queue *q, const struct node *n, struct err
 	return ret < 0 ? -1 : 1;
 }
 
+/* The verdict is stored: what came of it. */
+static void tell_lost(const struct settler *s, const struct verdict_row *v, struct policy_view *view)
+{
+	struct err err = ERR_INIT;
+	struct task now;
+
+	if (v->stopped) {
+		log_warn("Job %s is stopped after task %lld: %s", view->job->id, (long long)v->n,
+			 v->note);
+		(void)settle_kill(s->q, v->job, &err); /* who comes next goes on */
+	}
+	if (!s->events || queue_task_get(s->q, v->job, v->n, &now, &err) <= 0)
+		return;
+	view->task = &now;
+	events_task(s->events, s->q, "task_lost", view, v->note);
+}
+
 static int lose_claimed(struct reaper *r, struct queue *q, const struct task *t,
 			const struct node *n, struct err *err)
 {
 	struct verdict_row v = { .job = t->job, .n = t->n, .v = t->v, .event = TASK_EV_LOSE,
 				 .label = "failed(lost)", .reason = "lost" };
+	const struct settler s = settler_of(r, q);
 	struct policy_verdict verdict = { .action = POLICY_RETRY };
+	struct lost_view l = { .class = BUF_INIT };
 	struct buf asked = BUF_INIT;
 	struct err why = ERR_INIT;
 	struct jobctx *c = NULL;
 	int ret;
 
-	if (jobctx_get(r->jobs, q, t->job, t->class, &c, &why) > 0)
-		ask_lost(r, q, c, t, n, &verdict, &asked);
+	if (jobctx_get(r->jobs, q, t->job, t->class, &c, &why) > 0) {
+		lost_view_init(&l, c, t);
+		settle_ask(&s, &l.v, n, &verdict, &asked);
+	}
 	if (verdict.action == POLICY_FAIL || verdict.action == POLICY_COMPLETE)
 		v.event = TASK_EV_LOSE_FAIL;
 	v.note = verdict.note;
@@ -116,16 +151,12 @@ static int lose_claimed(struct reaper *r, struct queue *q, const struct task *t,
 	v.asked = asked.n ? asked.p : NULL;
 	v.due = verdict.after_ms ? clock_wall_ms() + verdict.after_ms : 0;
 	ret = queue_verdict(q, &v, 1, id_u64(), err);
+	if (ret >= 0 && v.answer == ANSWER_ACCEPTED && l.v.job)
+		tell_lost(&s, &v, &l.v);
 	free(verdict.class);
 	buf_release(&asked);
-	if (ret < 0)
-		return -1;
-	if (v.stopped) {
-		log_warn("Job %s is stopped after task %lld: %s", c->job.id, (long long)t->n,
-			 verdict.note);
-		(void)settle_kill(q, t->job, &why); /* who comes next goes on */
-	}
-	return v.answer == ANSWER_ACCEPTED;
+	lost_view_release(&l);
+	return ret < 0 ? -1 : v.answer == ANSWER_ACCEPTED;
 }
 
 /* Nobody can be asked (the manifest is damaged, or the record is gone): it failed as it says. */
@@ -148,6 +179,7 @@ static int settle_ended(struct reaper *r, struct queue *q, const struct task *t,
 {
 	struct attempt a = { 0 };
 	struct settle_row row = { .task = *t, .attempt = &a };
+	const struct settler s = settler_of(r, q);
 	struct err why = ERR_INIT;
 	struct jobctx *c;
 	char *params;
@@ -171,7 +203,7 @@ static int settle_ended(struct reaper *r, struct queue *q, const struct task *t,
 	params = params_of(c, t->n);
 	row.ctx = c;
 	row.params = params;
-	ret = settle(q, r->opt.policy, &row, 1, err);
+	ret = settle(&s, &row, 1, err);
 	free(params);
 	ret = ret < 0 ? -1 : row.answer == ANSWER_ACCEPTED;
 out:

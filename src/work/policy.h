@@ -65,6 +65,7 @@ struct policy_scale {
 struct policy_event {
 	const char *kind; /* "task_succeeded", "task_failed", "task_retried", "task_lost",
 			   * "job_ended", "policy_error" */
+	int64_t time;     /* when, wall ms */
 	const struct job *job;
 	const struct policy_view *view; /* the task_ kinds: task (as it is now), attempt; else NULL */
 	const char *counts;             /* job_ended: JSON object label -> tasks; else NULL */
@@ -99,7 +100,8 @@ struct policy_ops {
 	 *   [{"policy":"NAME","webhook":"http://...","body":"text","headers":{"K":"V"},
 	 *     "timeout_ms":10000},
 	 *    {"policy":"NAME","command":["argv",...],"stdin":"text","timeout_ms":10000}]
-	 * A body or stdin that was a table is its JSON (for a body with a Content-Type header).
+	 * A body or stdin that was a table is its JSON (for a body with a Content-Type header);
+	 * where none was given it is the event.
 	 * -1: a hook broke; effects holds what the other policies want. */
 	int (*event)(struct policy *p, const struct policy_event *e, struct buf *effects,
 		     struct err *err);

@@ -319,20 +319,33 @@ int reaper_node(struct reaper *r, struct queue *q, const char *node, struct err 
 
 /* ---- jobs that somebody left half-way ---- */
 
-struct job_todo {
-	int64_t born;
-	bool killing;
-};
 struct job_list {
-	VEC(struct job_todo) v;
+	VEC(int64_t) born;
 };
 
 static int add_job(void *ctx, const struct job *job)
 {
 	struct job_list *l = ctx;
 
-	*vec_push(&l->v) = (struct job_todo){ job->born, job->state == JOB_KILLING };
+	*vec_push(&l->born) = job->born;
 	return 0;
+}
+
+static int finish_job(struct reaper *r, struct queue *q, int64_t born, struct err *err)
+{
+	struct job job = { .born = 0 };
+	int ret = queue_job_get(q, born, &job, err);
+
+	if (ret > 0 && job.state == JOB_KILLING) {
+		ret = settle_kill(q, born, err);
+		job_release(&job);
+		if (ret >= 0)
+			ret = queue_job_get(q, born, &job, err);
+	}
+	if (ret > 0 && job.state == JOB_OVER && !job.told)
+		ret = events_over(r->opt.events, q, &job, err);
+	job_release(&job);
+	return ret < 0 ? -1 : 0;
 }
 
 int reaper_finish_jobs(struct reaper *r, struct queue *q, struct err *err)
@@ -343,12 +356,8 @@ int reaper_finish_jobs(struct reaper *r, struct queue *q, struct err *err)
 	struct job_list l = { 0 };
 	int ret = queue_jobs(q, &f, add_job, &l, err);
 
-	for (size_t i = 0; ret >= 0 && i < l.v.n; i++) {
-		if (l.v.p[i].killing)
-			ret = settle_kill(q, l.v.p[i].born, err);
-		if (ret >= 0)
-			ret = queue_job_told(q, l.v.p[i].born, id_u64(), err);
-	}
-	vec_release(&l.v);
+	for (size_t i = 0; ret >= 0 && i < l.born.n; i++)
+		ret = finish_job(r, q, l.born.p[i], err);
+	vec_release(&l.born);
 	return ret < 0 ? -1 : 0;
 }

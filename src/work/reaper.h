@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "queue/queue.h"
+#include "work/events.h"
 #include "work/policy.h"
 
 struct reaper;
@@ -23,6 +24,7 @@ struct reaper_options {
 	const char *self;      /* own node id, never looked at; NULL: a client */
 	int64_t lease_ms;      /* 0: 10,000 */
 	struct policy *policy; /* borrowed; NULL: stock */
+	struct events *events; /* borrowed; NULL: nobody is told */
 };
 
 struct reaper *reaper_new(const struct reaper_options *o);

@@ -12,7 +12,8 @@
 
 enum { KILL_BATCH = 10000 };
 
-static void note_broken(struct queue *q, const struct policy_view *v, const struct err *why)
+static void note_broken(const struct settler *s, const struct policy_view *v,
+			const struct err *why)
 {
 	struct err err = ERR_INIT;
 	const struct event e = {
@@ -22,12 +23,14 @@ static void note_broken(struct queue *q, const struct policy_view *v, const stru
 
 	log_warn("Task %s.%lld: the policy failed: %s", v->job->id,
 		 (long long)v->task->n, why->text);
-	(void)queue_event_add(q, &e, &err);
+	(void)queue_event_add(s->q, &e, &err);
+	events_task(s->events, s->q, e.kind, v, why->text);
 }
 
-void settle_ask(struct queue *q, struct policy *p, const struct policy_view *v,
-		const struct node *lost, struct policy_verdict *verdict, struct buf *asked)
+void settle_ask(const struct settler *s, const struct policy_view *v, const struct node *lost,
+		struct policy_verdict *verdict, struct buf *asked)
 {
+	struct policy *p = s->policy;
 	struct err err = ERR_INIT;
 	bool bounded;
 	int ret = 0;
@@ -40,18 +43,18 @@ void settle_ask(struct queue *q, struct policy *p, const struct policy_view *v,
 		ret = lost ? policy_task_lost(p, v, lost, verdict, &err) :
 			     policy_task_failed(p, v, verdict, &err);
 		if (ret < 0) {
-			note_broken(q, v, &err);
+			note_broken(s, v, &err);
 			free(verdict->class);
 			policy_stock(v, verdict);
 		} else if (*verdict->trouble) {
 			(void)err_set(&err, ERR_SCRIPT, "%s", verdict->trouble);
-			note_broken(q, v, &err);
+			note_broken(s, v, &err);
 		}
 	}
 	policy_clamp(v, verdict);
 	if (asked && *v->job->policy)
 		asked_begin(asked, v, lost, verdict, ret < 0 ? err.text : NULL);
-	bounded = policy_bound(q, v, verdict);
+	bounded = policy_bound(s->q, v, verdict);
 	if (asked && *v->job->policy)
 		asked_end(asked, bounded ? verdict->note : NULL);
 }
@@ -136,71 +139,109 @@ static void stop_job(struct queue *q, struct settle_row *r, const char *note)
 }
 
 /* How many tasks of the job failed as this one did, if its policy wants to know. */
-static int64_t count_same(struct queue *q, struct policy *p, const struct settle_row *r)
+static int64_t count_same(const struct settler *s, const struct settle_row *r)
 {
 	struct err err = ERR_INIT;
 	int64_t count = 0;
 
-	if (!(policy_wants(p, &r->ctx->job) & POLICY_SAME))
-		return 0;
-	if (queue_same(q, r->task.job, attempt_signature(r->attempt), SAME_MAX, &count, &err) < 0)
+	if (!*r->ctx->job.policy || !(policy_wants(s->policy, &r->ctx->job) & POLICY_SAME))
+		return 0; /* the stock one does not */
+	if (queue_same(s->q, r->task.job, attempt_signature(r->attempt), SAME_MAX, &count,
+		       &err) < 0)
 		log_warn("Task %s.%lld: %s", r->ctx->job.id, (long long)r->task.n, err.text);
 	return MAX(count, 1); /* this one */
 }
 
-int settle(struct queue *q, struct policy *p, struct settle_row *rows, size_t n, struct err *err)
+/* What one row is judged by, and the verdict. */
+struct question {
+	struct policy_view view;
+	struct policy_verdict verdict;
+	struct buf class, asked;
+};
+
+static void ask_row(const struct settler *s, const struct settle_row *r, struct question *q,
+		    struct verdict_row *out, int64_t now)
+{
+	*q = (struct question){ .class = BUF_INIT, .asked = BUF_INIT };
+	jobctx_class_json(r->ctx, r->task.class, &q->class);
+	q->view = (struct policy_view){
+		.job = &r->ctx->job, .task = &r->task, .attempt = r->attempt,
+		.retries = jobctx_retries(r->ctx, r->task.class), .class = q->class.p,
+		.parameters = r->params ? r->params : "", .same = count_same(s, r),
+	};
+	settle_ask(s, &q->view, NULL, &q->verdict, &q->asked);
+	fill(r, &q->verdict, out, now);
+	out->asked = q->asked.n ? q->asked.p : NULL;
+}
+
+/* The task is what the verdict made of it. */
+static void tell_row(const struct settler *s, const struct verdict_row *r, const struct question *q)
+{
+	struct policy_view view = q->view;
+	struct task now = *view.task;
+	int state = task_next(TASK_ENDED, r->event, r->success);
+	const char *kind;
+
+	now.v++;
+	now.state = (enum task_state)state;
+	if (r->event == TASK_EV_RETRY) {
+		kind = "task_retried";
+		now.tries += !r->free;
+		now.free += r->free;
+		now.due = r->due;
+		(void)snprintf(now.label, sizeof(now.label), "pending");
+	} else {
+		kind = state == TASK_SUCCEEDED ? "task_succeeded" : "task_failed";
+		now.acc = now.attempt;
+		(void)snprintf(now.label, sizeof(now.label), "%s", r->label);
+		(void)snprintf(now.reason, sizeof(now.reason), "%s", r->reason ? r->reason : "");
+	}
+	view.task = &now;
+	events_task(s->events, s->q, kind, &view, r->note);
+}
+
+/* Others decided. */
+static void row_refused(const struct settler *s, const struct settle_row *r)
+{
+	struct err why = ERR_INIT;
+
+	if (jobctx_results(r->ctx, s->q, &why) > 0 &&
+	    settle_stage(s->q, r->ctx->results, r->task.job, r->task.n, r->task.attempt, &why) < 0)
+		log_debug("task %lld: %s", (long long)r->task.n, why.text);
+}
+
+int settle(const struct settler *s, struct settle_row *rows, size_t n, struct err *err)
 {
 	struct verdict_row *out = xcalloc(n, sizeof(*out));
-	struct policy_verdict *v = xcalloc(n, sizeof(*v));
-	struct buf *asked = xcalloc(n, sizeof(*asked));
-	struct buf class = BUF_INIT;
+	struct question *asked = xcalloc(n, sizeof(*asked));
 	int64_t now = clock_wall_ms(), stopped = 0;
 	int ret;
 
-	for (size_t i = 0; i < n; i++) {
-		struct settle_row *r = &rows[i];
-		struct policy_view view = {
-			.job = &r->ctx->job, .task = &r->task, .attempt = r->attempt,
-			.retries = jobctx_retries(r->ctx, r->task.class),
-			.parameters = r->params ? r->params : "",
-			.same = count_same(q, p, r),
-		};
-
-		buf_clear(&class);
-		jobctx_class_json(r->ctx, r->task.class, &class);
-		view.class = class.p;
-		settle_ask(q, p, &view, NULL, &v[i], &asked[i]);
-		fill(r, &v[i], &out[i], now);
-		out[i].asked = asked[i].n ? asked[i].p : NULL;
-	}
-	ret = queue_verdict(q, out, n, id_u64(), err);
+	for (size_t i = 0; i < n; i++)
+		ask_row(s, &rows[i], &asked[i], &out[i], now);
+	ret = queue_verdict(s->q, out, n, id_u64(), err);
 	for (size_t i = 0; ret >= 0 && i < n; i++) {
 		rows[i].event = out[i].event;
 		rows[i].answer = out[i].answer;
 		rows[i].over = out[i].over;
 		rows[i].due = out[i].event == TASK_EV_RETRY ? MAX(out[i].due, 1) : 0;
-		if (out[i].answer == ANSWER_ACCEPTED) {
-			publish(q, &rows[i]);
-			if (out[i].stopped && rows[i].task.job != stopped)
-				stop_job(q, &rows[i], v[i].note);
-			if (out[i].stopped)
-				stopped = rows[i].task.job;
-		} else {
-			struct err why = ERR_INIT;
-
-			if (jobctx_results(rows[i].ctx, q, &why) > 0 &&
-			    settle_stage(q, rows[i].ctx->results, rows[i].task.job,
-					 rows[i].task.n, rows[i].task.attempt, &why) < 0)
-				log_debug("task %lld: %s", (long long)rows[i].task.n, why.text);
+		if (out[i].answer != ANSWER_ACCEPTED) {
+			row_refused(s, &rows[i]);
+			continue;
 		}
+		publish(s->q, &rows[i]);
+		if (out[i].stopped && rows[i].task.job != stopped) {
+			stopped = rows[i].task.job;
+			stop_job(s->q, &rows[i], out[i].note);
+		}
+		tell_row(s, &out[i], &asked[i]);
 	}
 	for (size_t i = 0; i < n; i++) {
-		free(v[i].class);
-		buf_release(&asked[i]);
+		free(asked[i].verdict.class);
+		buf_release(&asked[i].class);
+		buf_release(&asked[i].asked);
 	}
-	buf_release(&class);
 	free(asked);
-	free(v);
 	free(out);
 	return ret < 0 ? -1 : 0;
 }

@@ -8,8 +8,16 @@
  */
 #include "base/err.h"
 #include "queue/queue.h"
+#include "work/events.h"
 #include "work/jobctx.h"
 #include "work/policy.h"
+
+/* Who settles: all borrowed. */
+struct settler {
+	struct queue *q;
+	struct policy *policy; /* NULL: stock */
+	struct events *events; /* NULL: nobody is told */
+};
 
 struct settle_row {
 	struct jobctx *ctx;            /* borrowed */
@@ -27,8 +35,8 @@ struct settle_row {
 
 /* Asks for all rows, stores the verdicts in one commit, publishes or drops the stages of those
  * that were accepted, kills what they stopped. 0; -1: the queue was out of reach, call again
- * (hooks may be asked again). `p` NULL: stock. */
-int settle(struct queue *q, struct policy *p, struct settle_row *rows, size_t n, struct err *err);
+ * (hooks may be asked again). */
+int settle(const struct settler *s, struct settle_row *rows, size_t n, struct err *err);
 
 /* Goes on with a job that is being killed, until nothing of it is open; idempotent. 1: it is over
  * by this call, 0: it was not being killed, -1: whoever comes next goes on. */
@@ -37,8 +45,8 @@ int settle_kill(struct queue *q, int64_t born, struct err *err);
 /* The answer of the policy (or the stock one, if it broke: then the history says so) for one
  * attempt. verdict->class is owned by the caller. When the job has a policy of its own, the record
  * of the question (work/asked.h) is appended to `asked`, unless that is NULL. */
-void settle_ask(struct queue *q, struct policy *p, const struct policy_view *v,
-		const struct node *lost, struct policy_verdict *verdict, struct buf *asked);
+void settle_ask(const struct settler *s, const struct policy_view *v, const struct node *lost,
+		struct policy_verdict *verdict, struct buf *asked);
 
 /*
  * What the queue says now of attempt k of task n, done to its stage: published when it counts,

@@ -28,6 +28,9 @@ static const char setup[] =
 	"FAILED = assert(kubeque.submit{id = 'failed', cluster = 'other', words = {'false'}}).born\n"
 	"assert(kubeque.fs.write(HOME .. '/a/p.csv', 'x,y\\n1,2\\n3,4\\n'))\n"
 	"assert(kubeque.fs.write(HOME .. '/a/p.json', '[{\"x\":1},{\"x\":2}]'))\n"
+	"OVER = assert(kubeque.submit{id = 'over', rows = 'one', words = {'true'},\n"
+	"  default_image = 'none', cluster = 'local'}).born\n"
+	"assert(kubeque.control.kill(OVER) == 1)\n"
 	"local r = assert(kubeque.submit{id = 'job', rows = 'seq', seq = '1..3',\n"
 	"  words = {'echo', '{index}'}, default_image = 'none', cluster = 'local',\n"
 	"  env = {'A=b'}, info = '{\"labels\":{\"a\":\"b\"}}'})\n"
@@ -181,6 +184,9 @@ static const char *const snippets[] = {
 	"local s, m, c = kubeque.source.sqlite(HOME .. '/queue.db', 'nonsense') assert(not s, m)",
 	"assert(kubeque.sweep.params({'a=1..3', 'b=log:1..100:3'}, {sample = 4}):count() == 4)",
 	"assert(kubeque.csv.text(0.1) == '0.1' and kubeque.csv.text(2.0) == '2')",
+	"local l <close> = assert(kubeque.events.claim(JOB.born)) assert(not kubeque.events.claim(JOB.born))",
+	"assert(kubeque.events.over(JOB.born) == false and kubeque.events.told(JOB.born))",
+	"assert(kubeque.events.over(OVER).job == 'over' and #kubeque.events.over(OVER).effects == 0)",
 	"assert(kubeque.time.utc(kubeque.time.now()) and kubeque.time.log(0) and kubeque.time.id(0))",
 };
 

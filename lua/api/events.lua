@@ -1,0 +1,13 @@
+return {
+  name = "events",
+  global = "kubeque.events",
+  summary = "telling policies that a job is over",
+  where = "host",
+  internal = true,
+  functions = {
+    { "claim", help = "Internal." },
+    { "over", help = "Internal." },
+    { "tell", help = "Internal." },
+    { "told", help = "Internal." },
+  },
+}
