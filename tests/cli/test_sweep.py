@@ -140,6 +140,8 @@ def _(home):
     for words in (("--sweep", "a=1", "--seq", "3"), ("--sweep", "a=1", "-p", "x.csv"), ("--sweep", "a=1", "--each", "x", "--")):
         result = home.kq("sub", *words, "echo")
         assert result.code == 2 and "exclude each other" in result.err, result
+    result = home.kq("sub", "--sweep", "a=1..100000", "--sweep", "b=1..100000", "echo {a}")
+    assert result.code == 2 and "more than 100,000,000 rows" in result.err, result
     for option in ("--seed", "--sample", "--lhs", "--sobol", "--zip"):
         result = home.kq("sub", option, "1", "echo")
         assert result.code == 2 and f"{option} goes with --sweep" in result.err, result
@@ -156,7 +158,7 @@ def _(home):
         peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
     child.stdout.close()
     assert child.wait(10) == 141 and child.stderr.read() == b"", child.returncode
-    assert taken == 200000 and peak < 20000, (taken, peak)
+    assert taken == 200000 and peak < (200000 if "asan" in BINARY else 20000), (taken, peak)
 
 
 RECIPE = """
@@ -196,7 +198,7 @@ def _(home):
 
 @test("Ctrl-C while rows are made: nothing was submitted, within a second")
 def _(home):
-    child = home.start("sub", "--no-nodes", "--sweep", "a=1..100000", "--sweep", "b=1..100000", "echo {a}")
+    child = home.start("sub", "--no-nodes", "--sweep", "a=1..10000", "--sweep", "b=1..10000", "echo {a}")
 
     def spooling():
         try:
