@@ -131,6 +131,18 @@ def _(home):
     assert asked(home, "j.1")[0]["now"]["note"] == "first"
 
 
+@test("the collector leaves the policies of jobs that are there, and takes those of jobs that are gone")
+def _(home):
+    assert home.kq("sub", "-n", "j", "--policy", "memory:cap=3G", "true").code == 0
+    digest = json.loads(home.kq("dumpjob", "j").out)["policy"]["digest"]
+    stored = os.path.join(home.path, "CAS", digest[:2], digest[2:])
+    os.utime(stored, (1, 1))
+    assert home.kq("clean", "--cas", "--older", "1h").code == 0 and os.path.exists(stored)
+    assert home.kq("clean", "j").code == 0
+    os.utime(stored, (1, 1))
+    assert home.kq("clean", "--cas", "--older", "1h").code == 0 and not os.path.exists(stored)
+
+
 # ---- deciding ----
 
 @test("memory: a task that meets its limit runs again with twice as much, up to the cap, with no client and no --retries")
@@ -192,6 +204,22 @@ def _(home):
     assert notes[3] == "given up: tried again 3 times" and len(attempts(home, 3)) == 4
     assert [a["verdict"] for a in attempts(home, 2)] == ["given up: no retries were asked for (--retries)"]
     assert all(row["same"] for n in (1, 2, 3) for row in asked(home, f"j.{n}"))
+
+
+@test("backoff by other causes: a signal, an input that is not there any more")
+def _(home):
+    home.file("in.txt", "content that nobody else has\n")
+    submit = ("sub", "--no-nodes", "--no-wait", "--policy", "backoff:codes=,causes=signal,missing_input,times=2,after=0")
+    assert home.kq(*submit, "-n", "j", "kill -9 $$").code == 0
+    assert home.kq(*submit, "-n", "k", "-u", "in.txt", "cat in.txt").code == 0
+    sha = json.loads(home.kq("dumpjob", "k").out)["inputs"][0]["sha256"]
+    os.unlink(os.path.join(home.path, "CAS", sha[:2], sha[2:]))
+    assert home.kq("consume", "--linger", "1").code == 0
+    assert over(home) == "complete(code=signaled(SIGKILL)): 1" and over(home, "k").startswith("failed(missing input")
+    for job, cause in (("j", "signal"), ("k", "missing_input")):
+        rows = asked(home, f"{job}.1")
+        assert [row["cause"] for row in rows] == [cause] * 3 and all(row["same"] for row in rows), rows
+        assert [row["then"]["action"] for row in rows] == ["retry", "retry", "fail"], rows
 
 
 @test("spot: what goes with its node is free, and the third time the task asks for a node that stays; the history gives the same answers")
