@@ -1,8 +1,10 @@
 """Policies as users write and choose them: what is refused, what travels with the job, what is decided while no client lives."""
+import http.server
 import json
 import os
 import re
 import signal
+import threading
 
 from kq import main, test, wait_for
 
@@ -291,6 +293,50 @@ end""")
     for spec, said in (("webhook", "webhook needs a URL"), ("command", "command needs one"), ("budget:limit=3", "budget needs two amounts")):
         result = home.kq("sub", "--no-nodes", "--no-wait", "--policy", spec, "true")
         assert result.code == 2 and said in result.err, result
+
+
+@test("webhook and command tell what was asked for, of the kinds asked for")
+def _(home):
+    got = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        assert home.kq("sub", "-n", "j", "--no-wait", "--policy", f"webhook:url=http://127.0.0.1:{server.server_address[1]}/,events=task_failed,job_ended",
+                       "--policy", f'command:command="tee -a {home.top}/told && echo >>{home.top}/told"', "--seq", "3", "test {index} != 2").code == 0
+        over(home)
+        wait_for(lambda: {event["kind"] for event in got} == {"task_failed", "job_ended"})
+        assert [event["task"]["n"] for event in got if event["kind"] == "task_failed"] == [2], got
+        ended = [event for event in got if event["kind"] == "job_ended"]
+        assert ended[0]["counts"] == {"complete(code=0)": 2, "complete(code=1)": 1} and ended[0]["job"]["id"] == "j", ended
+        told = wait_for(lambda: os.path.exists(f"{home.top}/told") and open(f"{home.top}/told", encoding="utf-8").read().endswith("\n")
+                        and open(f"{home.top}/told", encoding="utf-8").read().splitlines())
+        assert {json.loads(line)["kind"] for line in told} == {"job_ended"}, told
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@test("budget: as long as the nodes have not cost so much others decide how many there are; then there are no more of them")
+def _(home):
+    assert home.kq("sub", "-n", "j", "--no-nodes", "--no-wait", "--policy", "budget:limit=2,price=0.5", "--nodes", "0", "true").code == 0
+    home.file("ask.lua", """kubeque.open {}
+local born = kubeque.queue.job("j").born
+for _, hours in ipairs { 0, 3.9, 4, 100 } do
+  print(kubeque.policies.scale { job = born, pending = 9, nodes = 2, wanted = 7, node_hours = hours })
+end
+""")
+    result = home.kq("lua", "ask.lua")
+    assert result.code == 0 and result.out.split() == ["7", "7", "2", "2"], result
 
 
 # ---- showing ----
