@@ -39,8 +39,9 @@ return {
   name = "addnodes",
   summary = "add nodes to the cluster of a job",
   usage = "addnodes JOB N",
-  description = "On this machine a further node adds CPU slots: more tasks run at a time than "
-    .. "there are CPUs. Memory is counted once for the machine.",
+  description = "The provider of the configuration starts them (docs/providers.md). On this machine, "
+    .. "the default, a further node adds CPU slots: more tasks run at a time than there are CPUs. "
+    .. "Memory is counted once for the machine.",
   args = { { "JOB" }, { "N" } },
   run = run,
 }

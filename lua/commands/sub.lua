@@ -49,11 +49,13 @@ end
 local function dry_run(ctx, opt, spec)
   ctx:session { create = false }
   local plan = require("kubeque.submit").submit(ctx, spec)
-  local nodes = "one on this machine, if none is there"
+  local provider = ctx.config.provider
+  local where = (opt["local"] or provider == "local") and "on this machine" or "from " .. provider
+  local nodes = ("one %s, if none is there"):format(where)
   if opt.no_nodes or plan.nodes == 0 then
     nodes = "none are started"
   elseif plan.nodes then
-    nodes = ("as many as to have %d on this machine"):format(plan.nodes)
+    nodes = ("as many as to have %d %s"):format(plan.nodes, where)
   end
   require("kubeque.submit").print_plan(ctx, spec, plan, nodes)
   return 0

@@ -98,8 +98,24 @@ function checks.nodes(ctx)
   return nodes.text((nodes.counts(fault.check(kubeque.queue.nodes(ctx.config.cluster_name)))))
 end
 
+function checks.provider(ctx)
+  ctx:session { create = true }
+  local nodes = require "kubeque.nodes"
+  local chosen = nodes.provider(ctx)
+  local text = ("%s: %s"):format(chosen.name, chosen.provider.summary)
+  if nodes.is_builtin(ctx) then
+    return text
+  end
+  local count = 0
+  for _ in pairs(nodes.listed(ctx)) do
+    count = count + 1
+  end
+  return ("%s; it lists %d node%s; it needs %s"):format(text, count, count == 1 and "" or "s",
+    require("kubeque.provider").requirements[chosen.provider.requires])
+end
+
 local ORDER = { "configuration", "backend", "machine", "store", "queue", "results", "cas",
-  "work directory", "image", "nodes" }
+  "work directory", "image", "provider", "nodes" }
 
 local function run(_, _, ctx)
   local code = 0

@@ -11,9 +11,9 @@ local WHAT = { "failed", "complete", "killed" } -- as reset does: complete is a 
 
 ---What the nodes there are have, and what a new one of this machine would, as JSON.
 local function capacities(config)
-  local machine = kubeque.machine()
-  local own = { cpu = config.node_cpu or math.max(1, machine.cpus),
-    memory = config.node_memory or machine.memory }
+  local machine, most = kubeque.machine(), require("kubeque.provider").unbounded(config) or {}
+  local own = { cpu = config.node_cpu or most.cpu or math.max(1, machine.cpus),
+    memory = config.node_memory or most.memory or machine.memory }
   for name, amount in pairs(config.node_resources) do
     own[name] = amount
   end

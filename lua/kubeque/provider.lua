@@ -292,6 +292,16 @@ function M.stock()
   return { name = "local", found = found, provider = M.load(found), options = {}, places = {} }
 end
 
+---What a node of this configuration may have at most, where that is not said: this machine's (nil)
+---if its nodes run here, else { cpu =, memory = } that no machine exceeds.
+function M.unbounded(config)
+  if config.provider == "local" then
+    return nil
+  end
+  local ok, chosen = pcall(M.of, config)
+  return ok and chosen.provider.requires ~= "any queue" and { cpu = 1000000, memory = 1 << 50 } or nil
+end
+
 -- ---- for people ----
 
 local function show(decl, value)

@@ -204,13 +204,14 @@ local function read_limits(opt, spec)
   spec.resources = opt.resources and table.concat(opt.resources, ",")
 end
 
----What the configuration says that nodes of this machine have, as JSON.
-local function capacity_of(config)
+---What the configuration says that nodes have, over what this machine has, as JSON.
+local function capacity_of(config, opt)
   local cap = {}
+  local most = not opt["local"] and require("kubeque.provider").unbounded(config) or {}
   for name, amount in pairs(config.node_resources) do
     cap[name] = amount
   end
-  cap.cpu, cap.memory = config.node_cpu, config.node_memory
+  cap.cpu, cap.memory = config.node_cpu or most.cpu, config.node_memory or most.memory
   return next(cap) and kubeque.json.encode(cap) or nil
 end
 
@@ -239,7 +240,7 @@ local function read_settings(opt, spec, kind, config)
   spec.default_cpu, spec.default_memory = config.default_resource_cpu,
     config.default_resource_memory
   spec.no_images = config.backend == "local"
-  spec.grace, spec.capacity = config.grace_period, capacity_of(config)
+  spec.grace, spec.capacity = config.grace_period, capacity_of(config, opt)
 end
 
 ---@param opt table the options of sub, as the parser gives them

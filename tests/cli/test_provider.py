@@ -199,6 +199,25 @@ def _(home):
     assert result.code == 0 and "hello from add" in result.err, result
 
 
+@test("a job may need more than this machine has where nodes are elsewhere; node_cpu says how much; validate asks the provider")
+def _(home):
+    provider(home, 'return kubeque.provider { name = "far", summary = "far away", requires = "shared queue",\n'
+             'add = print, list = function() return { { id = "x-1" } } end }', "far")
+    config(home, "provider=far")
+    job = ("sub", "--no-nodes", "--no-wait", "-r", "cpu=4000,memory=900T")
+    assert home.kq(*job, "true").code == 0
+    assert home.kq(*job, "--local", "true").code == 2
+    dry = home.kq("sub", "--dry-run", "true")
+    assert dry.code == 0 and dry.has("one from far, if none is there"), dry
+    checked = home.kq("validate")
+    assert checked.code == 0 and "far: far away; it lists 1 node; it needs a queue that all its nodes reach" in checked.out, checked
+    config(home, "provider=far", "node_cpu=64")
+    result = home.kq(*job, "true")
+    assert result.code == 2 and "64" in result.err, result
+    config(home)
+    assert home.kq(*job, "true").code == 2
+
+
 @test("sub --local starts a node of this machine whatever the provider")
 def _(home):
     bad(home, "error 'not asked'")
