@@ -47,7 +47,7 @@ local providers = [[
 `provider` chooses where nodes come from, `provider.KEY = value` sets an option of it (in the
 environment `KUBEQUE_PROVIDER_KEY`). Such lines count if their file chooses the same provider or
 none. What a provider does not know is an error with file, line and the nearest name.
-docs/providers.md says how to choose one and how to write one.
+[providers.md](providers.md) says how to choose one and how to write one.
 ]]
 
 local outro = [[
