@@ -8,7 +8,10 @@
 
 static int tostring_body(lua_State *L)
 {
-	luaL_tolstring(L, 1, NULL);
+	if (lua_type(L, 1) == LUA_TNUMBER || luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL)
+		luaL_tolstring(L, 1, NULL);
+	else
+		lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
 	return 1;
 }
 

@@ -2,58 +2,7 @@
  * Policies in Lua: the stock one decides as the one in C does, and no script can hang, crash, fill
  * or escape its sandbox (ARCHITECTURE 7, its table).
  */
-#include "script/policy_lua.h"
-
-#include <string.h>
-
-#include "base/base.h"
-#include "base/clock.h"
-#include "base/log.h"
-#include "script/state.h"
-#include "tap.h"
-
-static struct job job = { .born = 1, .id = "sample", .n = 3 };
-static struct task task;
-static struct attempt attempt;
-static struct policy_view view = {
-	.job = &job, .task = &task, .attempt = &attempt,
-	.class = "{\"resources\":{\"cpu\":1,\"memory\":1000000000},\"limits\":[\"memory\"],"
-		 "\"image\":\"none\"}",
-	.parameters = "{\"x\":\"0.1\"}",
-};
-
-static void reset_view(void)
-{
-	char user[] = "me", cluster[] = "local", classes[] = "[]", info[] = "{\"labels\":{\"a\":\"b\"}}";
-
-	free(job.user);
-	free(job.cluster);
-	free(job.classes);
-	free(job.info);
-	job.user = xstrdup(user);
-	job.cluster = xstrdup(cluster);
-	job.classes = xstrdup(classes);
-	job.info = xstrdup(info);
-	task = (struct task){ .job = 1, .n = 2, .v = 3, .state = TASK_ENDED, .attempt = 1 };
-	attempt = (struct attempt){ .job = 1, .n = 2, .k = 1, .cause = CAUSE_EXIT, .exit_code = 3 };
-	view.retries = 2;
-}
-
-static struct policy *load(const char *text)
-{
-	struct err err = ERR_INIT;
-	struct policy *p = policy_lua_new_text("test.lua", text, strlen(text), &err);
-
-	if (!p)
-		printf("# %s\n", err.text);
-	return p;
-}
-
-static int ask(struct policy *p, struct policy_verdict *v, struct err *err)
-{
-	*err = (struct err)ERR_INIT;
-	return p->ops->task_failed(p, &view, v, err);
-}
+#include "policy_fixture.h"
 
 static const struct {
 	enum cause cause;
@@ -377,9 +326,6 @@ int main(void)
 	test_files();
 	test_no_memory();
 	test_clamp();
-	free(job.user);
-	free(job.cluster);
-	free(job.classes);
-	free(job.info);
+	release_view();
 	return tap_done();
 }
