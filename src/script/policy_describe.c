@@ -56,11 +56,16 @@ int policy_lua_describe(struct policy *base, struct buf *out, struct err *err)
 {
 	struct policy_lua *p = container_of(base, struct policy_lua, base);
 	struct describe d = { p, out };
+	size_t before = out->n;
 
 	if (!p->s && policy_state_build(p, err) < 0)
 		return -1;
 	lua_settop(p->s->L, 0);
 	lua_pushcfunction(p->s->L, describe_body);
 	lua_pushlightuserdata(p->s->L, &d);
-	return sandbox_call(p->s, 1, 0, DESCRIBE_MS, err);
+	if (sandbox_call(p->s, 1, 0, DESCRIBE_MS, err) == 0)
+		return 0;
+	out->n = before;
+	policy_state_close(p);
+	return -1;
 }
