@@ -31,8 +31,8 @@ local called_with = {
     on_task_lost = "task, node, job, options", scale = "state, options",
     on_event = "event, options" },
   command = { run = "opt, args, ctx" },
-  provider = { add = "request, options", list = "cluster, options", remove = "ids, options, force",
-    logs = "id, options" },
+  provider = { add = "request, options", list = "cluster, options, place",
+    remove = "ids, options, force, place", logs = "id, options, place" },
 }
 
 ---Kind by what a text returns and calls.

@@ -1,9 +1,12 @@
 """Node providers: one of the user's own, its options, what it says of its nodes, and what it gets wrong."""
 import json
 import os
+import re
 import time
 
 from kq import main, test, wait_for
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # Starts consumers by itself and keeps no record: what it has is what runs with a --node-id of its prefix.
 DAEMON = r"""
@@ -216,6 +219,23 @@ def _(home):
     assert result.code == 2 and "64" in result.err, result
     config(home)
     assert home.kq(*job, "true").code == 2
+
+
+@test("the providers that are built in and the one in the manual have nothing that `scripts check` finds; they can be ejected and run")
+def _(home):
+    with open(os.path.join(ROOT, "docs", "providers.md"), encoding="utf-8") as source:
+        home.file("lsf.lua", re.search(r"```lua\n(.*?)```", source.read(), re.S).group(1))
+    for name in ("local", "ssh", "slurm"):
+        assert home.kq("scripts", "eject", "--kind", "provider", name).code == 0
+    folder = home.top + "/.config/kubeque/lua/providers/"
+    result = home.kq("scripts", "check", "--kind", "provider", "lsf.lua", *[folder + name + ".lua" for name in ("local", "ssh", "slurm")])
+    assert result.code == 0, result
+    assert home.kq("sub", "--nodes", "2", "true").code == 0  # by the ejected copy
+    wait_for(lambda: len([row for row in nodes(home) if row["state"] == "RUNNING"]) == 2)
+    config(home, "provider=local", "provider.timeout=30")
+    node = nodes(home)[0]
+    assert node["provider"] == "local" and node["provider_state"] == "RUNNING" and node["log"].startswith(home.path), node
+    assert home.kq("nodes", "--stop", node["node"]).code == 0
 
 
 @test("sub --local starts a node of this machine whatever the provider")

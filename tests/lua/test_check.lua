@@ -102,7 +102,7 @@ ok(not kubeque.fs.stat "x", "and nothing was done")
 like(problems("providers/x.lua", "return kubeque.provider { name = 'x', summary = 'x', requires = 'any queue',\n"
   .. "list = function() end }"), "'add' is missing", "a provider")
 found("return kubeque.provider { name = 'x', summary = 'x', requires = 'any queue', add = function() end,\n"
-  .. "list = function(a, b, c) end }", "2: list is called with (cluster, options), and takes 3 parameters",
+  .. "list = function(a, b, c, d) end }", "2: list is called with (cluster, options, place), and takes 4 parameters",
   "its functions")
 is(select(2, check.text("x.lua", "job { command = 'x' }:submit()")), "recipe", "a recipe by its content")
 found("local p = params.range(1, 3) print(args[1], set.x, job)", "", "knows its globals", "recipes/x.lua")
