@@ -5,7 +5,6 @@ return {
   where = "host",
   internal = true,
   functions = {
-    { "claim", help = "Internal." },
     { "over", help = "Internal." },
     { "tell", help = "Internal." },
     { "told", help = "Internal." },

@@ -23,7 +23,7 @@ M.groups = {
 }
 
 -- Commands that kubeque gives itself.
-M.hidden = { "complete", "deliver", "provide" }
+M.hidden = { "complete", "deliver", "provide", "scale" }
 
 -- Names people bring from elsewhere.
 local aliases = {

@@ -143,14 +143,17 @@ end
 
 ---A job is over: its policy is asked, what it wants is done, the job is marked. Done at least once:
 ---who dies on the way leaves a job that is not marked.
-local function over(born, patience)
+local function over(home, born, patience)
   if patience > 0 and kubeque.sleep(patience) == "interrupted" then
     return
   end
-  local lock <close> = kubeque.events.claim(born)
-  if not lock then
+  local path = ("%s/locks/tell.%d"):format(home, born)
+  fault.check(kubeque.fs.mkdir_p(home .. "/locks", 448)) -- 0700
+  local lock <close>, busy, kind = kubeque.fs.lock(path)
+  if not lock and kind == "busy" then
     return -- another process is at it
   end
+  fault.check(lock, busy, kind)
   local ended, why, code = kubeque.events.over(born)
   if ended == false then
     return
@@ -161,6 +164,7 @@ local function over(born, patience)
     deliver { job = born, env = ended.env, effect = effect }
   end
   fault.check(kubeque.events.told(born))
+  kubeque.fs.remove(path)
 end
 
 ---@param text string JSON, see above
@@ -171,7 +175,7 @@ function M.serve(text)
   end
   fault.check(kubeque.session { home = ask.home })
   if ask.over then
-    over(ask.over, ask.patience_ms / 1000)
+    over(ask.home, ask.over, ask.patience_ms / 1000)
   else
     effects(ask.what, ask.items)
   end

@@ -5,6 +5,8 @@ local fault = require "kubeque.fault"
 
 local M = {}
 
+local REGISTER = 5 -- seconds that nodes get to appear in the queue
+
 local function seconds(value)
   return ("%.3f"):format(value):gsub("%.?0+$", "")
 end
@@ -212,12 +214,60 @@ local function waiting(ctx, nodes)
   return count
 end
 
+---Nodes that live and those that are to come: two numbers, and counts by state.
+local function census(ctx)
+  local nodes = fault.check(kubeque.queue.nodes(ctx.config.cluster_name))
+  local by_state, live = M.counts(nodes)
+  local to_come = waiting(ctx, nodes)
+  if to_come > 0 then
+    by_state.STARTING = to_come
+  end
+  return live, to_come, by_state
+end
+
+---Until so many nodes have registered, or some seconds are over.
+local function await(ctx, count)
+  local deadline = kubeque.time.mono() + REGISTER
+  repeat
+    local _, live = M.counts(fault.check(kubeque.queue.nodes(ctx.config.cluster_name)))
+  until live >= count or kubeque.time.mono() >= deadline or kubeque.sleep(0.02) == "interrupted"
+end
+
+---Adds nodes until there are `target`, as the policy of a job wants it: what a node of the cluster
+---asks for while no client does. One at a time: whoever comes second finds the nodes of the first.
+---@param job table
+---@param target integer
+function M.grow(ctx, job, target)
+  local folder = ctx.config._queue_home .. "/locks"
+  fault.check(kubeque.fs.mkdir_p(folder, 448)) -- 0700
+  local lock <close>, busy, kind = kubeque.fs.lock(("%s/scale.%s"):format(folder,
+    ctx.config.cluster_name:gsub("[^%w_-]", "_")))
+  if not lock and kind == "busy" then
+    return
+  end
+  fault.check(lock, busy, kind)
+  local live, to_come = census(ctx)
+  local missing = target - live - to_come
+  if job.state ~= "open" or missing <= 0 then
+    return
+  end
+  kubeque.log.info(("The policy of job %s wants %d nodes: adding %d"):format(job.id, target, missing))
+  local started = M.add(ctx, { count = missing, job = job.id })
+  fault.check(kubeque.queue.event_add { job = job.born, kind = "scaled",
+    text = ("its policy wants %d nodes, %d were added"):format(target, #started) })
+  if not M.provider(ctx).provider.capabilities.waits then
+    await(ctx, live + #started)
+  end
+end
+
 ---How many nodes the policy wants for a job; `count` is what --nodes says. A policy that broke does
 ---not stop a submission.
-local function target(job, live, count)
-  local by_label = fault.check(kubeque.queue.counts(job.born))
-  local wanted, why = kubeque.policies.scale { job = job.born, pending = by_label.pending or 0,
-    running = by_label.claimed or 0, nodes = live, wanted = count or 0 }
+---@param job table
+---@param live integer nodes there are
+---@param count integer|nil
+---@return integer
+function M.target(job, live, count)
+  local wanted, why = kubeque.policies.scale { job = job.born, nodes = live, wanted = count or 0 }
   if why then
     kubeque.log.warn(why)
   end
@@ -235,17 +285,12 @@ function M.ensure(ctx, job_id, count, here)
   if count == 0 then
     return
   end
-  local nodes = fault.check(kubeque.queue.nodes(ctx.config.cluster_name))
-  if nodes[1] and (kubeque.reap { lease = ctx.config.lease } or 0) > 0 then
-    nodes = fault.check(kubeque.queue.nodes(ctx.config.cluster_name)) -- some were dead
+  if fault.check(kubeque.queue.nodes(ctx.config.cluster_name))[1] then
+    kubeque.reap { lease = ctx.config.lease } -- some may be dead
   end
-  local by_state, live = M.counts(nodes)
-  local to_come = waiting(ctx, nodes)
-  if to_come > 0 then
-    by_state.STARTING = to_come
-  end
+  local live, to_come, by_state = census(ctx)
   live = live + to_come
-  count = target(job, live, count)
+  count = M.target(job, live, count)
   if live >= count then
     if not ctx.quiet then
       kubeque.log.info("Cluster already exists, not adding node. Cluster status: "

@@ -235,8 +235,13 @@ local function mind_nodes(w, now)
     end
     return
   end
+  local count = nodes.target(w.jobs[1].job, 0)
+  if count < 1 then
+    say(w, ("No node is running, and the policy of job %s wants none now"):format(id))
+    return
+  end
   say(w, "Adding initial node for cluster")
-  nodes.add(w.ctx, { count = 1, first = true, job = id })
+  nodes.add(w.ctx, { count = count, first = true, job = id })
 end
 
 ---Looks for dead nodes, as every waiting client does.

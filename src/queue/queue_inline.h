@@ -81,6 +81,11 @@ static inline int queue_node_time(struct queue *q, int64_t job, int64_t now, int
 {
 	return q->ops->node_time(q, job, now, ms, err);
 }
+static inline int queue_waiting_since(struct queue *q, int64_t job, int64_t now, int64_t *since,
+	struct err *err)
+{
+	return q->ops->waiting_since(q, job, now, since, err);
+}
 static inline int queue_counts(struct queue *q, int64_t job, count_fn fn, void *ctx, struct
 	err *err)
 {

@@ -46,6 +46,7 @@ static const struct queue_ops sqlite_ops = {
 	.recent = sq_recent,
 	.same = sq_same,
 	.node_time = sq_node_time,
+	.waiting_since = sq_waiting_since,
 	.counts = sq_counts,
 	.nodes = sq_nodes,
 	.held = sq_held,

@@ -220,6 +220,7 @@ int sq_recent(struct queue *, int64_t, attempt_fn, void *, struct err *);
 int sq_counts(struct queue *, int64_t, count_fn, void *, struct err *);
 int sq_same(struct queue *, int64_t, int64_t, int64_t, int64_t *, struct err *);
 int sq_node_time(struct queue *, int64_t, int64_t, int64_t *, struct err *);
+int sq_waiting_since(struct queue *, int64_t, int64_t, int64_t *, struct err *);
 int sq_held(struct queue *, const char *, task_fn, void *, struct err *);
 int sq_events(struct queue *, int64_t, int64_t, event_fn, void *, struct err *);
 int sq_event_add(struct queue *, const struct event *, struct err *);

@@ -18,6 +18,11 @@ static const char sql_jobs[] =
 	"AND (?3 IS NULL OR user=?3) AND (?4 IS NULL OR cluster=?4) AND (?5 >> state) & 1 "
 	"AND (told=0 OR NOT ?6) "
 	"ORDER BY bound DESC, born DESC";
+/* The open ones of a cluster: by their index, however many jobs there were. */
+static const char sql_jobs_open[] =
+	"SELECT " SQ_JOB_COLUMNS " FROM job WHERE bound<?1 AND state=1 AND (?2 OR 1) "
+	"AND (?3 IS NULL OR user=?3) AND cluster=?4 AND ?5 AND (told=0 OR NOT ?6) "
+	"ORDER BY bound DESC, born DESC";
 static const char sql_task_get[] = "SELECT " SQ_TASK_COLUMNS " FROM task WHERE k=?1";
 static const char sql_tasks[] =
 	"SELECT " SQ_TASK_COLUMNS " FROM task WHERE k BETWEEN ?1 AND ?2 ORDER BY k";
@@ -104,9 +109,10 @@ static bool job_matches(const struct job *j, const struct job_filter *f)
 int sq_jobs(struct queue *base, const struct job_filter *f, job_fn fn, void *ctx, struct err *err)
 {
 	struct queue_sqlite *q = sq_of(base);
-	sqlite3_stmt *st = db_prepare(q->db, sql_jobs, err);
 	unsigned states = f->states ? f->states :
 			  1U << JOB_OPEN | 1U << JOB_KILLING | 1U << JOB_OVER;
+	bool open = states == 1U << JOB_OPEN && f->cluster;
+	sqlite3_stmt *st = db_prepare(q->db, open ? sql_jobs_open : sql_jobs, err);
 	size_t seen = 0;
 	int rc;
 

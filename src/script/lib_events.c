@@ -1,17 +1,12 @@
 /*
  * kubeque.events: the end of jobs, told to their policies (work/events.h).
- *   events.claim(born) -> lock: this process alone tells it; nil: another one does. Ends with
- *     `local lock <close>` or lock:close().
  *   events.over(born) -> {job = id, env = {NAME = value}, effects = {...}}: what the policy wants;
  *     false: the job is not over, or told already. nil, text, code: its hook broke ("script"), ...
  *   events.told(born) -> true: it is marked as told
  *   events.tell(born, seconds) -> true: a process of its own is started that does all this, unless
  *     another one has done so after these seconds
  */
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <unistd.h>
+#include "work/events.h"
 
 #include "base/base.h"
 #include "base/id.h"
@@ -20,66 +15,7 @@
 #include "script/json.h"
 #include "script/libs.h"
 #include "script/session.h"
-#include "sys/file.h"
-#include "sys/lock.h"
 #include "work/deliver.h"
-#include "work/events.h"
-
-#define CLAIM_META "kubeque.claim"
-
-struct claim {
-	struct lock lock;
-	int dir;
-	char name[40];
-};
-
-static int claim_close(lua_State *L)
-{
-	struct claim *c = luaL_checkudata(L, 1, CLAIM_META);
-
-	lock_remove(&c->lock, c->dir, c->name);
-	if (c->dir >= 0)
-		close(c->dir);
-	c->dir = -1;
-	return 0;
-}
-
-/* 1 ours, 0 somebody else's, -1. */
-static int claim_take(struct claim *c, const char *home, int64_t born, struct err *err)
-{
-	int home_fd = file_open_dir(AT_FDCWD, home, err);
-
-	if (home_fd < 0)
-		return -1;
-	if (file_mkdirs(home_fd, "locks", 0700, err) == 0)
-		c->dir = file_open_dir(home_fd, "locks", err);
-	close(home_fd);
-	if (c->dir < 0)
-		return -1;
-	(void)snprintf(c->name, sizeof(c->name), "tell.%" PRId64, born);
-	return lock_take(&c->lock, c->dir, c->name, false, 0, err);
-}
-
-static int claim_(lua_State *L)
-{
-	int64_t born = script_check_i64(L, 1, 1, INT64_MAX);
-	struct err err = ERR_INIT;
-	struct session *s = session_get(L, &err);
-	struct claim *c;
-	int ret;
-
-	if (!s)
-		return script_fail(L, &err);
-	c = lua_newuserdatauv(L, sizeof(*c), 0);
-	*c = (struct claim){ .lock = LOCK_INIT, .dir = -1 };
-	luaL_setmetatable(L, CLAIM_META);
-	ret = claim_take(c, s->home, born, &err);
-	if (ret < 0)
-		return script_fail(L, &err);
-	if (ret == 0)
-		luaL_pushfail(L);
-	return 1;
-}
 
 struct over {
 	struct buf env, effects;
@@ -170,7 +106,6 @@ static int tell_(lua_State *L)
 }
 
 static const luaL_Reg events_functions[] = {
-	{ "claim", claim_ },
 	{ "over", over_ },
 	{ "tell", tell_ },
 	{ "told", told_ },
@@ -179,8 +114,5 @@ static const luaL_Reg events_functions[] = {
 
 void lib_events(lua_State *L)
 {
-	static const luaL_Reg methods[] = { { "close", claim_close }, { NULL, NULL } };
-
-	script_metatable(L, CLAIM_META, methods, claim_close);
 	script_lib(L, "events", events_functions);
 }

@@ -1,7 +1,8 @@
 /*
  * kubeque.policies: asking policies from a command.
- *   policies.scale{job=, pending=, running=, nodes=, wanted=, oldest_pending=, node_hours=} -> how
- *   many nodes to have by the policy of that job (born; absent: the stock one), or nil: no opinion
+ *   policies.scale{job=, nodes=, wanted=} -> how many nodes to have by the policy of that job
+ *   (born), or nil: no opinion; policies.scale{pending=, running=, nodes=, wanted=, oldest_pending=,
+ *   node_hours=}: by the stock one
  *   policies.check(bundle) -> [{name=, summary=, hooks=, options=, same=}] of a bundle (JSON text):
  *   its files are run, nothing is asked
  */
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "queue/queue.h"
 #include "script/call.h"
 #include "script/convert.h"
@@ -17,6 +19,7 @@
 #include "script/libs.h"
 #include "script/policy_lua.h"
 #include "script/session.h"
+#include "work/scale.h"
 
 /* ---- scale -------------------------------------------------------------------------------- */
 
@@ -24,6 +27,7 @@ static int scale(lua_State *L, struct policy_scale *s, int64_t born, int64_t *ta
 		 struct err *err)
 {
 	struct policy *p = session_policy(L, err);
+	struct policy_scale given;
 	struct queue *q;
 	struct job job;
 	int ret;
@@ -34,8 +38,14 @@ static int scale(lua_State *L, struct policy_scale *s, int64_t born, int64_t *ta
 	ret = q ? queue_job_get(q, born, &job, err) : -1;
 	if (ret <= 0)
 		return ret < 0 ? -1 : err_set(err, ERR_NOT_FOUND, "there is no such job");
-	s->job = &job;
-	ret = policy_scale(p, s, target, err);
+	given = *s;
+	ret = scale_state(q, &job, given.nodes, clock_wall_ms(), s, err);
+	if (given.wanted)
+		s->wanted = given.wanted;
+	if (ret >= 0)
+		ret = policy_scale(p, s, target, err);
+	if (ret >= 0 && *target >= 0)
+		*target = scale_clamp(s, *target);
 	s->job = NULL;
 	job_release(&job);
 	return ret;

@@ -159,6 +159,7 @@ static void look_around(struct committer *c)
 		c->look_ns = clock_mono_ns() + MAX(next_ms, 100) * 1000000;
 		if (ret > 0)
 			committer_note_due(c, 1); /* their tasks are back */
+		scaler_look(c->scaler, c->q);
 	}
 	if (c->unpublished.n && now >= c->publish_ns) {
 		publish_again(c);
@@ -307,6 +308,8 @@ struct committer *committer_new(const struct committer_options *o)
 	};
 	struct events_options eo = { .home = o->o->home, .program = o->o->program,
 				     .log_fd = STDERR_FILENO };
+	struct scaler_options so = { .home = o->o->home, .cluster = o->o->cluster, .node = o->node,
+				     .program = o->o->program, .log_fd = STDERR_FILENO };
 	struct committer *c = xcalloc(1, sizeof(*c));
 	pthread_condattr_t attr;
 
@@ -318,10 +321,11 @@ struct committer *committer_new(const struct committer_options *o)
 	c->news.next_due = INT64_MAX;
 	c->claimed_tail = &c->news.claimed;
 	c->jobs = jobctx_cache_new(o->o->home, JOBCTX_RUN);
-	eo.policy = ro.policy = committer_policy(c);
+	eo.policy = ro.policy = so.policy = committer_policy(c);
 	c->events = events_new(&eo);
 	c->events_ns = INT64_MAX;
 	ro.events = c->events;
+	c->scaler = scaler_new(&so);
 	c->reaper = reaper_new(&ro);
 	/* whoever starts after a crash finds the dead at once */
 	c->look_ns = clock_mono_ns();
@@ -364,6 +368,7 @@ void committer_free(struct committer *c)
 	jobctx_cache_free(c->jobs);
 	reaper_free(c->reaper);
 	events_free(c->events);
+	scaler_free(c->scaler);
 	queue_close(c->q);
 	pthread_cond_destroy(&c->more);
 	pthread_cond_destroy(&c->answered);

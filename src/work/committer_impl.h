@@ -9,6 +9,7 @@
 #include "work/events.h"
 #include "work/jobctx.h"
 #include "work/reaper.h"
+#include "work/scale.h"
 
 /* Per job of which tasks were seen: what one needs, and when its watchers were rung. */
 struct job_need {
@@ -69,6 +70,7 @@ struct committer {
 	struct jobctx_cache *jobs;
 	struct reaper *reaper;
 	struct events *events;
+	struct scaler *scaler;
 	int64_t events_ns;         /* when they are looked after again */
 	int64_t look_ns, finish_jobs_ns, change_ns, publish_ns;
 	int64_t change;

@@ -29,7 +29,7 @@ struct consumer_options {
 	int64_t linger_ms;     /* idle time before it leaves; -1: for ever; 0: at once */
 	int64_t grace_ms;      /* TERM to KILL where a job does not say; 0: 10,000 */
 	bool power;            /* durability=power: flush files before each group commit */
-	const char *program;   /* what delivers events (run as `PROGRAM deliver`); NULL: this one */
+	const char *program;   /* what delivers events and starts nodes; NULL: this one */
 	struct policy *policy; /* borrowed; NULL: stock; used by one thread at a time */
 };
 

@@ -240,11 +240,47 @@ static void time_of_nodes(void)
 	fix_close(&f, "time of nodes");
 }
 
+static int64_t since(struct fix *f, int64_t born, int64_t now)
+{
+	int64_t t = -1;
+
+	is_int(queue_waiting_since(f->other, born, now, &t, &f->err), 0, "how long tasks wait");
+	return t;
+}
+
+static void waiting(void)
+{
+	struct fix f;
+	struct claimed c[2];
+	struct verdict_row r;
+	int64_t born;
+
+	fix_open(&f);
+	(void)node(&f, "A");
+	born = submit(&f, (struct spec){ .id = "j", .n = 2, .classes = 2 });
+	is_int(since(&f, born, 9000), 1000, "a new task since the submission");
+	is_int(claim(&f, "A", 2, c), 2, "both are claimed");
+	is_int(since(&f, born, 9000), 0, "none waits");
+	fail(&f, &c[0], 3, "x");
+	fail(&f, &c[1], 3, "x");
+	r = verdict_of(&c[1], TASK_EV_RETRY);
+	r.due = 20000;
+	is_int(verdict(&f, r), 1, "one is tried again after a pause");
+	is_int(since(&f, born, 9000), 0, "which is no waiting");
+	is_int(since(&f, born, 30000), 20000, "until it is over");
+	is_int(verdict(&f, verdict_of(&c[0], TASK_EV_RETRY)), 1, "the other at once");
+	is_int(since(&f, born, 30000), 3000, "it waits since its attempt ended");
+	is_int(kill_all(&f, born), 2, "killed");
+	is_int(since(&f, born, 30000), 0, "nothing waits any more");
+	fix_close(&f, "waiting");
+}
+
 int main(void)
 {
 	failures_alike();
 	stopping();
 	stops_that_are_none();
 	time_of_nodes();
+	waiting();
 	return tap_done();
 }

@@ -184,7 +184,6 @@ static const char *const snippets[] = {
 	"local s, m, c = kubeque.source.sqlite(HOME .. '/queue.db', 'nonsense') assert(not s, m)",
 	"assert(kubeque.sweep.params({'a=1..3', 'b=log:1..100:3'}, {sample = 4}):count() == 4)",
 	"assert(kubeque.csv.text(0.1) == '0.1' and kubeque.csv.text(2.0) == '2')",
-	"local l <close> = assert(kubeque.events.claim(JOB.born)) assert(not kubeque.events.claim(JOB.born))",
 	"assert(kubeque.events.over(JOB.born) == false and kubeque.events.told(JOB.born))",
 	"assert(kubeque.events.over(OVER).job == 'over' and #kubeque.events.over(OVER).effects == 0)",
 	"assert(kubeque.time.utc(kubeque.time.now()) and kubeque.time.log(0) and kubeque.time.id(0))",
