@@ -12,7 +12,7 @@
 #include "sys/machine.h"
 #include "work/consumer_impl.h"
 
-enum { QUEUE_BUSY_MS = 2000, LOCK_WAIT_MS = 500 };
+enum { QUEUE_BUSY_MS = 2000, LOCK_WAIT_MS = 500, WATCH_MS = 1000 };
 
 int begin_capacity(struct consumer *c, struct err *err)
 {
@@ -117,6 +117,7 @@ void begin_threads(struct consumer *c, struct queue *q, struct queue *lease_q)
 	const struct lease_options lo = {
 		.queue = lease_q, .node = c->node, .heartbeat_ms = c->o->heartbeat_ms,
 		.lease_ms = c->o->lease_ms, .wake_fd = c->wake_fd, .main_tick = &c->main_tick,
+		.watch_ms = c->o->watch_ms > 0 ? c->o->watch_ms : WATCH_MS,
 		.commit_tick = &c->commit_tick, .asking = &c->asking,
 	};
 

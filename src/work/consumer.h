@@ -27,6 +27,8 @@ struct consumer_options {
 	int64_t lease_ms;      /* 0: 10,000 */
 	int64_t heartbeat_ms;  /* 0: 2,000 */
 	int64_t linger_ms;     /* idle time before it leaves; -1: for ever; 0: at once */
+	int64_t watch_ms;      /* how often it looks whether it is stuck: after 30 looks in which a
+				* policy or the main loop stood still the process ends; 0: 1,000 */
 	int64_t grace_ms;      /* TERM to KILL where a job does not say; 0: 10,000 */
 	bool power;            /* durability=power: flush files before each group commit */
 	const char *program;   /* what delivers events and starts nodes; NULL: this one */

@@ -12,7 +12,6 @@
 #include "base/vec.h"
 
 enum {
-	CHECK_MS = 1000,    /* how often it looks whether something changed */
 	BUSY_CHECKS = 900,  /* of a committer that asks no policy: removing files may take long */
 	STUCK_CHECKS = 30,  /* so many checks without a move: the process is stuck */
 	HELD_BEATS = 5,     /* every so many beats what it holds is looked at anyway */
@@ -48,7 +47,8 @@ static void wake_main(struct lease *l)
 /* ---- the watchdog ---- */
 
 /* Checks are counted, not clocks: a process that was stopped as a whole was not stuck. */
-static void watch_one(atomic_uint *tick, unsigned *seen, int *still, int limit, const char *who)
+static void watch_one(const struct lease *l, atomic_uint *tick, unsigned *seen, int *still,
+		      int limit, const char *who)
 {
 	unsigned now = atomic_load(tick);
 
@@ -56,7 +56,8 @@ static void watch_one(atomic_uint *tick, unsigned *seen, int *still, int limit, 
 	*seen = now;
 	if (*still < limit)
 		return;
-	log_error("The %s of this node is stuck for %d s: ending the process", who, *still);
+	log_error("The %s of this node is stuck for %.0f s: ending the process", who,
+		  (double)(*still * l->opt.watch_ms) / 1000);
 	abort();
 }
 
@@ -154,11 +155,11 @@ static void round_of(struct lease *l, bool poked, bool beat_now)
 	unsigned tick = atomic_load(l->opt.main_tick);
 	bool look = poked;
 
-	if (now - l->checked_ns >= (int64_t)CHECK_MS * 1000000) {
+	if (now - l->checked_ns >= l->opt.watch_ms * 1000000) {
 		l->checked_ns = now;
-		watch_one(l->opt.main_tick, &l->main_seen, &l->main_still, STUCK_CHECKS,
+		watch_one(l, l->opt.main_tick, &l->main_seen, &l->main_still, STUCK_CHECKS,
 			  "main loop");
-		watch_one(l->opt.commit_tick, &l->commit_seen, &l->commit_still,
+		watch_one(l, l->opt.commit_tick, &l->commit_seen, &l->commit_still,
 			  atomic_load(l->opt.asking) > 0 ? STUCK_CHECKS : BUSY_CHECKS, "committer");
 	}
 	/* a node whose main loop stands still must not look alive */
@@ -183,7 +184,7 @@ static void *work(void *arg)
 	pthread_mutex_lock(&l->lock);
 	while (!l->stop) {
 		bool poked = l->poked, beat_now = l->beat_now;
-		int64_t ms = MIN(CHECK_MS, l->opt.heartbeat_ms);
+		int64_t ms = MIN(l->opt.watch_ms, l->opt.heartbeat_ms);
 
 		l->poked = l->beat_now = false;
 		pthread_mutex_unlock(&l->lock);

@@ -15,6 +15,7 @@ struct lease_options {
 	struct queue *queue;      /* owned from now on */
 	const char *node;
 	int64_t heartbeat_ms, lease_ms;
+	int64_t watch_ms;         /* between looks of the watchdog */
 	int wake_fd;              /* eventfd of the main thread */
 	atomic_uint *main_tick;   /* moved by the main loop */
 	atomic_uint *commit_tick; /* and by the committer */

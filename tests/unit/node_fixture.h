@@ -33,6 +33,8 @@ HELPER struct submit_spec spec; /* of the job being made */
 HELPER struct submit_result result;
 HELPER const char *words[8];
 HELPER int bells_fd;
+HELPER struct policy *node_policy; /* of the nodes; NULL: stock */
+HELPER int64_t node_watch_ms;
 
 /* ---- helpers ---- */
 
@@ -54,6 +56,8 @@ HELPER int be_node(char **argv)
 	o.work_dir = getenv("KQ_TEST_WORK");
 	o.cap = "{\"cpu\":2,\"memory\":1000000000}";
 	o.grace_ms = 300;
+	o.policy = node_policy;
+	o.watch_ms = node_watch_ms;
 	if (consumer_run(&o, &err) == 0)
 		return 0;
 	(void)!fprintf(stderr, "# %s\n", err.text);
