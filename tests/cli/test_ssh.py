@@ -1,6 +1,7 @@
 """Nodes over ssh: a real sshd of this test's own, on loopback."""
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -76,6 +77,8 @@ def config(home, *lines):
 def start(home, *lines, hosts="127.0.0.1:3"):
     if MISSING:
         raise Skip("sshd is missing, install it with: apt-get install " + " ".join(MISSING))
+    if os.path.basename(pwd.getpwuid(os.geteuid()).pw_shell) in ("nologin", "false"):
+        raise Skip("this account may not log in: run the tests as a user with a shell")
     home.sshd = Sshd(home)
     config(home, f"provider.hosts={hosts}", f"provider.ssh={home.sshd.command}", *lines)
     return home.sshd
