@@ -274,8 +274,27 @@ function M.target(job, live, count)
   return wanted or count or 1
 end
 
+---Adds what is missing; see ensure().
+local function fill(ctx, job, count)
+  if fault.check(kubeque.queue.nodes(ctx.config.cluster_name))[1] then
+    kubeque.reap { lease = ctx.config.lease } -- some may be dead
+  end
+  local live, to_come, by_state = census(ctx)
+  live = live + to_come
+  count = M.target(job, live, count)
+  local log = ctx.quiet and function() end or kubeque.log.info
+  if live >= count then
+    log("Cluster already exists, not adding node. Cluster status: " .. M.text(by_state))
+    return
+  end
+  log(live == 0 and "Adding initial node for cluster"
+    or ("Adding %d nodes to the cluster"):format(count - live))
+  M.add(ctx, { count = count - live, first = live == 0, job = job.id })
+end
+
 ---What `sub` does after a submission: as many nodes as the policy says (the stock one: as many as
----`count`, else one if there is none). `here`: on this machine, whatever the provider.
+---`count`, else one if there is none). `here`: on this machine, whatever the provider. A fault says
+---how to go on with the job, which is stored.
 function M.ensure(ctx, job_id, count, here)
   if here and not ctx.opt["local"] then
     ctx = setmetatable({ opt = { ["local"] = true } }, { __index = ctx })
@@ -285,29 +304,12 @@ function M.ensure(ctx, job_id, count, here)
   if count == 0 then
     return
   end
-  if fault.check(kubeque.queue.nodes(ctx.config.cluster_name))[1] then
-    kubeque.reap { lease = ctx.config.lease } -- some may be dead
-  end
-  local live, to_come, by_state = census(ctx)
-  live = live + to_come
-  count = M.target(job, live, count)
-  if live >= count then
-    if not ctx.quiet then
-      kubeque.log.info("Cluster already exists, not adding node. Cluster status: "
-        .. M.text(by_state))
-    end
-    return
-  end
-  if not ctx.quiet then
-    kubeque.log.info(live == 0 and "Adding initial node for cluster"
-      or ("Adding %d nodes to the cluster"):format(count - live))
-  end
-  local ok, failure = pcall(M.add, ctx, { count = count - live, first = live == 0, job = job_id })
+  local ok, failure = pcall(fill, ctx, job, count)
   if not ok then
     local f = fault.of(failure)
     if f and f.code ~= "interrupted" then
       f.message = ("%s; the job is stored: mend it, then kubeque addnodes %s %d"):format(f.message,
-        job_id, count - live)
+        job_id, count or 1)
     end
     error(failure, 0)
   end

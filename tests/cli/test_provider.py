@@ -279,6 +279,10 @@ def _(home):
         assert result.code == 7 and "provider bad: " in result.lines[-1] and "the job is stored" in result.lines[-1], result
         assert all(word in result.lines[-1] for word in words), result
         assert labels(home, "j") == "pending: 1"
+    provider(home, 'return kubeque.provider { name = "bad", summary = "s", requires = "any queue", capabilities = { waits = true },\n'
+             "add = print, list = function() return nil, 'the controller is down' end }", "bad")
+    result = home.kq("sub", "-n", "j", "--clean", "true")
+    assert result.code == 6 and "list: the controller is down; the job is stored" in result.lines[-1], result
     bad(home, "return nil, 'no quota left'")
     result = home.kq("sub", "-n", "j", "--clean", "true")
     assert result.code == 6 and "provider bad: add: no quota left" in result.lines[-1], result
