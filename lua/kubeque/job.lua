@@ -73,7 +73,16 @@ end
 
 -- ---- what it is now ----
 
+---A dry run goes as far as what is there.
+local function check_planned(self)
+  if self.how == "planned" then
+    kubeque.log.info(("what comes next depends on the results of %s"):format(self:title()))
+    fault.raise("dry_run", "", 0)
+  end
+end
+
 local function record(self)
+  check_planned(self)
   local rec, why, code = kubeque.queue.job_by_born(self.born)
   if not rec and code == "not_found" then
     fault.raisef("not_found", "job %s is gone: somebody removed it (kubeque clean)", self.id)
@@ -97,7 +106,7 @@ end
 ---How many tasks have each label: { ["complete(code=0)"] = 9, pending = 1 }.
 ---@return table
 function methods:counts()
-  return fault.check(kubeque.queue.counts(self.born))
+  return fault.check(kubeque.queue.counts(record(self).born))
 end
 
 -- ---- submitting ----
@@ -142,7 +151,10 @@ function methods:submit()
   end
   local ctx, run = context(), recipe()
   ctx:session { create = not (run and run.dry_run) }
-  if run then
+  if run and (self.opt.clean or self.opt.rerun) then
+    misuse.raise("job: option %s: a recipe finds its steps by itself, and runs them anew with "
+      .. "--fresh", self.opt.clean and "clean" or "rerun")
+  elseif run then
     run:add(self)
   end
   require("kubeque.nodes").check(ctx, self.opt) -- a mistake comes before anything is done
@@ -181,14 +193,6 @@ local function outcome(self, rec, check)
     require("kubeque.progress").tasks_text(all), rec.id), 1)
 end
 
----A dry run goes as far as what is there.
-local function check_planned(self)
-  if self.how == "planned" then
-    kubeque.log.info(("what comes next depends on the results of %s"):format(self:title()))
-    fault.raise("dry_run", "", 0)
-  end
-end
-
 local function seconds(value)
   if type(value) == "string" then
     local n, why = kubeque.units.duration(value)
@@ -205,7 +209,6 @@ local function wait_for(list, o)
   local ctx, open, records = context(), {}, {}
   for i, job in ipairs(list) do
     rawset(job, "waited", true)
-    check_planned(job)
     records[i] = record(job)
     if records[i].state ~= "over" then
       open[#open + 1] = records[i]
@@ -307,7 +310,6 @@ end
 -- ---- what it left ----
 
 local function need_over(self, what)
-  check_planned(self)
   local rec = record(self)
   if rec.state ~= "over" then
     misuse.raise("%s: %s is not over yet: wait for it first (:wait())", what, self:title())
@@ -387,7 +389,6 @@ end
 ---@param o? table resources, image, timeout, retries, keep_work: for these tasks only
 ---@return table self
 function methods:retry(o)
-  check_planned(self)
   local opt = require("kubeque.tableopt").read(require "builtin.commands.retry", o or {}, {
     what = "retry", instead = { no_wait = "leave :wait() out", show = ":wait{show = \"all\"}",
     wait_timeout = ":wait{timeout = ...}" } })

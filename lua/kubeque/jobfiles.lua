@@ -70,8 +70,12 @@ local function directory(job, n)
   if math.type(n) ~= "integer" or n < 1 or n > job.n then
     misuse.raise("job %s has tasks 1 to %d, there is no %s", job.id, job.n, tostring(n))
   end
-  return fault.check(kubeque.results.path(job, n) or nil, ("task %s.%d left no results: kubeque "
-    .. "explain %s.%d"):format(job.id, n, job.id, n), "not_found")
+  local dir, why, code = kubeque.results.path(job, n)
+  if not dir and not why then
+    why, code = ("task %s.%d has no results: it made none (kubeque explain %s.%d), option outputs "
+      .. "keeps none, or they were removed"):format(job.id, n, job.id, n), "not_found"
+  end
+  return fault.check(dir, why, code)
 end
 
 ---@param job table

@@ -12,7 +12,7 @@ local M = {}
 ---A name as a part of a job id.
 ---@param text string
 function M.id_part(text)
-  return (text:gsub("[^%w_-]+", "-"):gsub("^[-_]+", ""):gsub("[-_]+$", ""):sub(1, 40))
+  return (text:gsub("[^%w_-]+", "-"):gsub("^[-_]+", ""):sub(1, 32):gsub("[-_]+$", ""))
 end
 
 local function say(ctx, format, ...)
@@ -75,7 +75,7 @@ end
 local function attach(recipe, ctx, job, rec)
   if rec.state ~= "over" then
     say(ctx, "%s: running already: %s", job:title(), rec.id)
-    return rec, "open"
+    return rec, recipe.dry_run and "planned" or "open"
   elseif is_done(rec, job.allow_failures) then
     say(ctx, "%s: done already: %s", job:title(), rec.id)
     return rec, "done"
@@ -84,6 +84,10 @@ local function attach(recipe, ctx, job, rec)
     return rec, "planned"
   end
   local count = require("kubeque.again").reset(ctx, rec, nil, job.opt)
+  if count == 0 then -- another run of the recipe was first
+    say(ctx, "%s: running already: %s", job:title(), rec.id)
+    return rec, "open"
+  end
   say(ctx, "%s: %d task%s run%s again: %s", job:title(), count, count == 1 and "" or "s",
     count == 1 and "s" or "", rec.id)
   return rec, "again"

@@ -197,6 +197,35 @@ def _(home):
     assert home.kq("list").out == before and runs(home) == ALL
 
 
+@test("--dry-run waits for nothing, and results that were removed are missed by name")
+def _(home):
+    home.file("r.lua", """
+local j = job { name = "j", command = "echo x > x.txt", no_nodes = true }
+j:submit()
+print(j.n, pcall(j.counts, j))
+j:wait()
+print(j:path(1, "x.txt"))
+""")
+    result = home.kq("run", "--dry-run", "r.lua")
+    assert result.code == 0 and result.out == "1\tfalse\t\n", result
+    child = home.start("run", "r.lua")
+    while "Waiting" not in child.stderr.readline():
+        pass
+    child.kill()
+    child.communicate(timeout=30)
+    job = home.kq("list", "-q").out.strip()
+    result = home.kq("run", "--dry-run", "r.lua")
+    assert result.code == 0 and f"step j: running already: {job}" in result.err and not home.node_pids(), result
+    assert home.kq("addnodes", job, "1").code == 0
+    assert home.kq("status", "--wait", job).code == 0
+    assert home.kq("run", "-q", "r.lua").code == 0
+    subprocess.run(["rm", "-r", os.path.join(home.path, "results", job, "1")], check=True)
+    result = home.kq("run", "-q", "r.lua")
+    assert result.code == 7 and f"r.lua:6: task {job}.1 has no results" in result.err, result
+    home.file("r.lua", home.read("r.lua").replace(", no_nodes = true", ""))
+    assert home.kq("run", "-q", "--fresh", "r.lua").code == 0
+
+
 @test("args and --set reach the recipe; a --set that nobody reads is pointed out")
 def _(home):
     home.file("a.lua", 'print(#args, args[1], args[2], set.lr, set.none, ...)')
@@ -228,6 +257,7 @@ def _(home):
             ("error('it broke', 0)", "it broke"),
             ("error {}", "bad.lua:1: error raised with a table"),
             ("return { 1 }", "bad.lua: it returns a list whose item 1 is no job"),
+            ("job { command = 'true', clean = true }:submit()", "bad.lua:1: job: option clean: a recipe finds its steps by itself"),
             ("set.x = 1", "bad.lua:1: set.x: what --set gives cannot be changed"),
             ("kubeque.wait_any {}", "bad.lua:1: wait_any: the list is empty"),
             ("kubeque.once('x')", "bad.lua:1: once: a name and a function expected")):
