@@ -134,7 +134,7 @@ return kubeque.policy {
       { "nodes", "integer", "live ones" },
       { "wanted", "integer", "--nodes of the job, 0: not said" },
       { "oldest_pending", "number", "seconds that a task has been waiting" },
-      { "node_hours", "number", "ages of all nodes of the cluster, ended ones too" },
+      { "node_hours", "number", "what all nodes of the cluster, ended ones too, lived while the job was open" },
       { "job", "policy_job", optional = true },
     } },
     { "policy_event", help = "What happened.", fields = {

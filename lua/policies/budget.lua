@@ -3,7 +3,8 @@
 --
 --   kubeque sub --nodes 20 --policy budget:limit=50,price=0.4 ...
 --
--- The cost is what all nodes of the cluster have lived, ended ones too, times the price of an hour.
+-- The cost is what all nodes of the cluster have lived while the job was open, ended ones too, times
+-- the price of an hour.
 
 return kubeque.policy {
   name = "budget",

@@ -328,15 +328,22 @@ def _(home):
 
 @test("budget: as long as the nodes have not cost so much others decide how many there are; then there are no more of them")
 def _(home):
-    assert home.kq("sub", "-n", "j", "--no-nodes", "--no-wait", "--policy", "budget:limit=2,price=0.5", "--nodes", "0", "true").code == 0
+    for job, price in (("cheap", "0.000001"), ("dear", "1000000000")):
+        assert home.kq("sub", "-n", job, "--no-nodes", "--no-wait", "-r", "cpu=0.1", "--policy", f"budget:limit=2,price={price}",
+                       f"touch {home.top}/{job}; while ! test -e {home.top}/gate; do sleep 0.02; done").code == 0
+    home.start("consume", "--linger", "0")
+    wait_for(lambda: os.path.exists(f"{home.top}/cheap") and os.path.exists(f"{home.top}/dear"))
     home.file("ask.lua", """kubeque.open {}
-local born = kubeque.queue.job("j").born
-for _, hours in ipairs { 0, 3.9, 4, 100 } do
-  print(kubeque.policies.scale { job = born, pending = 9, nodes = 2, wanted = 7, node_hours = hours })
+for _, id in ipairs { "cheap", "dear" } do
+  print(kubeque.policies.scale { job = kubeque.queue.job(id).born, pending = 9, nodes = 2, wanted = 7 })
 end
 """)
     result = home.kq("lua", "ask.lua")
-    assert result.code == 0 and result.out.split() == ["7", "7", "2", "2"], result
+    assert result.code == 0 and result.out.split() == ["7", "2"], result
+    result = home.kq("addnodes", "dear", "1")  # what the user says himself holds
+    assert result.code == 0, result
+    open(f"{home.top}/gate", "w", encoding="ascii").close()
+    assert over(home, "cheap") == over(home, "dear") == "complete(code=0): 1"
 
 
 # ---- showing ----
