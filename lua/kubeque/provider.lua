@@ -74,7 +74,8 @@ local capability_fields = { waits = { type = "boolean" } }
 local value_types = { string = "string", path = "string", choice = "string", list = "table",
   int = "number", number = "number", duration = "number", memory = "number", flag = "boolean" }
 
-local TIMEOUT = { type = "duration", default = 60, help = "time limit of one call of the provider" }
+local TIMEOUT = { type = "duration", default = 60,
+  help = "time limit of one call of the provider (0: none)" }
 
 local function names(set)
   local list = {}

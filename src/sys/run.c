@@ -52,7 +52,7 @@ static void take(struct stream *s)
  * hold them open. */
 static int follow(int pidfd, pid_t pid, struct stream *s, int64_t timeout_ms, struct err *err)
 {
-	int64_t end = timeout_ms ? clock_mono_ms() + timeout_ms : INT64_MAX, now;
+	int64_t end = timeout_ms ? clock_mono_ms() + timeout_ms : INT64_MAX, left;
 	bool told = false;
 
 	for (;;) {
@@ -63,9 +63,8 @@ static int follow(int pidfd, pid_t pid, struct stream *s, int64_t timeout_ms, st
 			{ .fd = told ? -1 : signals_fd(), .events = POLLIN },
 		};
 
-		now = clock_mono_ms();
-		if (poll(p, ARRAY_SIZE(p), end == INT64_MAX ? -1 : (int)MIN(MAX(end - now, 0), 60000)) < 0 &&
-		    errno != EINTR)
+		left = end == INT64_MAX ? -1 : MIN(MAX(end - clock_mono_ms(), 0), 60000);
+		if (poll(p, ARRAY_SIZE(p), (int)left) < 0 && errno != EINTR)
 			return err_sys(err, "cannot wait for a child");
 		if (!told && signals_interrupted()) {
 			told = true;
