@@ -179,10 +179,11 @@ function M.requires(text)
     local token = peek(1)
     table.remove(after, 1)
     if token.text == "require" and before ~= "." and before ~= ":" then
-      local first, second = peek(1), peek(2)
+      local first, second, third = peek(1), peek(2), peek(3).text
       if first.kind == "string" then
         list[#list + 1] = { name = first.value, line = token.line }
-      elseif second.kind == "string" and (first.text == "(" or first.text == ",") then
+      elseif second.kind == "string" and (first.text == "(" or first.text == ",")
+        and (third == ")" or third == ",") then -- not of a name that is put together
         list[#list + 1] = { name = second.value, line = token.line,
           optional = first.text == "," or nil }
       end

@@ -58,5 +58,6 @@ other:require("no")
 local name = "x" require(name)
 return require "e"]==], "a.b@1 c@2 d@3? e@9", "what a script requires, by line; what it may lack")
 t.is(required "require", "", "a bare name requires nothing")
+t.is(required [[require("a" .. x) pcall(require, "b" .. x)]], "", "nor does a name that is put together")
 
 t.done()
