@@ -209,8 +209,8 @@ struct queue_ops {
 	/* Ages of all nodes of the job's cluster, those that are gone included, added up over the
 	 * time in which the job was open. Lost nodes count until their rows go. */
 	int (*node_time)(struct queue *q, int64_t job, int64_t now, int64_t *ms, struct err *err);
-	/* Since when (wall ms) the task has been waiting that has waited longest, about: of those whose
-	 * pause is over; 0: none waits. O(1). */
+	/* Since when (wall ms, about) the task waits that has waited longest, of those whose pause
+	 * is over; 0: none waits. O(1). */
 	int (*waiting_since)(struct queue *q, int64_t job, int64_t now, int64_t *since,
 			     struct err *err);
 	/* Accepted attempts that ended within `window_ms` before the newest end of all. */

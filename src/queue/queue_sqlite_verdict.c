@@ -84,8 +84,8 @@ static int verdict_class(struct queue_sqlite *q, const struct verdict_row *r, in
 	return rc == -1 ? -1 : 0;
 }
 
-static int note_verdict(struct queue_sqlite *q, const struct sq_row *row, const struct verdict_row *r,
-			uint64_t op, struct err *err)
+static int note_verdict(struct queue_sqlite *q, const struct sq_row *row,
+			const struct verdict_row *r, uint64_t op, struct err *err)
 {
 	sqlite3_stmt *st = db_prepare(q->db, sql_note, err);
 
@@ -120,8 +120,8 @@ static int apply_retry(struct queue_sqlite *q, struct sq_row *row, const struct 
 }
 
 /* COMPLETE and FAIL. */
-static int apply_settle(struct queue_sqlite *q, const struct sq_row *row, const struct verdict_row *r,
-			uint64_t op, struct err *err)
+static int apply_settle(struct queue_sqlite *q, const struct sq_row *row,
+			const struct verdict_row *r, uint64_t op, struct err *err)
 {
 	int next = task_next(TASK_ENDED, r->event, r->success);
 	char label[LABEL_SIZE] = "failed(policy)";

@@ -1,8 +1,9 @@
 /*
  * kubeque.policies: asking policies from a command.
  *   policies.scale{job=, nodes=, wanted=} -> how many nodes to have by the policy of that job
- *   (born), or nil: no opinion; policies.scale{pending=, running=, nodes=, wanted=, oldest_pending=,
- *   node_hours=}: by the stock one
+ *   (born), or nil: no opinion
+ *   policies.scale{pending=, running=, nodes=, wanted=, oldest_pending=, node_hours=}: by the stock
+ *   one
  *   policies.check(bundle) -> [{name=, summary=, hooks=, options=, same=}] of a bundle (JSON text):
  *   its files are run, nothing is asked
  */

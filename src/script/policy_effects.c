@@ -1,7 +1,7 @@
 /*
- * What on_event asks for: { webhook = "http://...", body = table or text, headers = {}, timeout = },
- * { command = {...}, stdin = table or text, timeout = }, or a list of such. Without body or stdin it
- * is the event as JSON. Nothing is done here.
+ * What on_event asks for: { webhook = "http://...", body = table or text, headers = {},
+ * timeout = }, { command = {...}, stdin = table or text, timeout = }, or a list of such. Without
+ * body or stdin it is the event as JSON. Nothing is done here.
  */
 #include <math.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 #ifndef WORK_DELIVER_H
 #define WORK_DELIVER_H
 /*
- * What policies want done when something happens (webhooks, commands): queued here, done by children
- * of this binary (`kubeque deliver`, JSON on stdin: see lua/kubeque/deliver.lua), so that neither a
- * server that hangs nor a command that runs long delays a task.
+ * What policies want done when something happens (webhooks, commands): queued here, done by
+ * children of this binary (`kubeque deliver`, JSON on stdin: see lua/kubeque/deliver.lua), so that
+ * neither a server that hangs nor a command that runs long delays a task.
  *
  * Effects wait in lanes: one a job, policy and server or program. A lane has one child at a time,
  * which gets what has come together meanwhile; so many effects cost few processes, their order

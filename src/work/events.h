@@ -1,11 +1,11 @@
 #ifndef WORK_EVENTS_H
 #define WORK_EVENTS_H
 /*
- * Telling policies what happened. Always after the commit that made it so: on_event is asked (if the
- * job's policy has it; nothing else costs anything), what it wants is queued and done by children
- * (work/deliver.h). Task events are told at most once and may be dropped; the end of a job is told
- * at least once: the job is marked as told when that is done, and whoever finds one that is over and
- * untold begins again.
+ * Telling policies what happened. Always after the commit that made it so: on_event is asked (if
+ * the job's policy has it; nothing else costs anything), what it wants is queued and done by
+ * children (work/deliver.h). Task events are told at most once and may be dropped; the end of a job
+ * is told at least once: the job is marked as told when that is done, and whoever finds one that is
+ * over and untold begins again.
  *
  * `struct events` may be NULL everywhere: nobody is told, jobs are marked as told at once.
  */

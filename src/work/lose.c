@@ -110,20 +110,22 @@ int lose_may(struct reaper *r, struct queue *q, const struct node *n, struct err
 }
 
 /* The verdict is stored: what came of it. */
-static void tell_lost(const struct settler *s, const struct verdict_row *v, struct policy_view *view)
+static void tell_lost(const struct settler *s, const struct verdict_row *v,
+		      const struct policy_view *before)
 {
+	struct policy_view view = *before;
 	struct err err = ERR_INIT;
 	struct task now;
 
 	if (v->stopped) {
-		log_warn("Job %s is stopped after task %lld: %s", view->job->id, (long long)v->n,
+		log_warn("Job %s is stopped after task %lld: %s", view.job->id, (long long)v->n,
 			 v->note);
 		(void)settle_kill(s->q, v->job, &err); /* who comes next goes on */
 	}
 	if (!s->events || queue_task_get(s->q, v->job, v->n, &now, &err) <= 0)
 		return;
-	view->task = &now;
-	events_task(s->events, s->q, "task_lost", view, v->note);
+	view.task = &now;
+	events_task(s->events, s->q, "task_lost", &view, v->note);
 }
 
 static int lose_claimed(struct reaper *r, struct queue *q, const struct task *t,

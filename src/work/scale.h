@@ -1,10 +1,10 @@
 #ifndef WORK_SCALE_H
 #define WORK_SCALE_H
 /*
- * How many nodes a job's policy wants. Clients ask when they submit and while they wait; without any,
- * the oldest living node of a cluster asks for the jobs that have waiting tasks and a policy with
- * `scale`. It only ever adds: a node leaves when it finds nothing to do (linger), or when a user says
- * so; a target below what lives adds none.
+ * How many nodes a job's policy wants. Clients ask when they submit, and while they wait and no
+ * node lives; else the oldest living node of a cluster asks, for the jobs that have waiting tasks
+ * and a policy with `scale`. It only ever adds: a node leaves when it finds nothing to do (linger),
+ * or when a user says so; a target below what lives adds none.
  *
  * Nodes are started by a child of this binary (`kubeque scale`, lua/kubeque/scaler.lua), which
  * counts again under a lock and asks the configured provider.

@@ -149,7 +149,7 @@ def _(home):
     took = time.monotonic() - began
     assert took < 15 and not told(home, "slow") and [e["job"]["id"] for e in other.events()] == ["fast"], (took, other.got)
     children = [words for words in processes(home) if "deliver" in words]
-    assert 1 <= len(children) <= 4, children
+    assert 1 <= len(children) <= 8, children  # four of the node, and what clients left
     for pid in home.node_pids():
         os.kill(pid, signal.SIGTERM)
         os.kill(pid, signal.SIGTERM)
