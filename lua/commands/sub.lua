@@ -92,18 +92,13 @@ local of_recipes = { file = true, set = true, debug = true, plain = true, quiet 
 ---The job that a recipe returns and did not submit, with what the command line says over it; nil
 ---when it submitted its jobs itself.
 local function job_of_recipe(opt, words, ctx)
-  local recipe, taken = require "kubeque.recipe", nil
-  local own
+  local recipe, own = require "kubeque.recipe", nil
   for key in pairs(opt) do
     own = own or not of_recipes[key] and key
   end
   ctx:session { create = not opt.dry_run }
-  recipe.run(recipe.find(opt.file), { args = words, set = recipe.settings(opt.set),
-    trace = opt.debug, overrides = own and "--" .. own:gsub("_", "-"),
-    take = function(result)
-      taken = recipe.single(result)
-      return taken ~= nil
-    end })
+  local taken = recipe.run(recipe.find(opt.file), { args = words, set = recipe.settings(opt.set),
+    trace = opt.debug, overrides = own and "--" .. own:gsub("_", "-"), take = true })
   for key, value in pairs(taken and opt or {}) do
     if key ~= "file" and key ~= "set" then
       taken.opt[key] = value

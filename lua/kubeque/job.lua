@@ -68,6 +68,10 @@ function M.new(t)
   end
   local job = require("kubeque.jobopt").read(t)
   job.wanted_id, job.id = job.id, nil
+  local run = recipe()
+  if run then
+    run:note()
+  end
   return setmetatable(job, Job)
 end
 

@@ -45,7 +45,10 @@ end
 ---@param t table
 ---@return table|nil row
 function M.submit(t)
-  local job = require("kubeque.job").new(t)
+  local job, recipe = require("kubeque.job").new(t), package.loaded["kubeque.recipe"]
+  if recipe and recipe.current then
+    recipe.current.busy = true
+  end
   return guarded(function()
     local ctx = silent()
     ctx:session { create = true }

@@ -14,7 +14,8 @@ local misuse = require "kubeque.misuse"
 
 local M = {}
 
--- The run of this process: name, path, fresh, dry_run, jobs, made (ids made by it), unnamed.
+-- The run of this process: name, path, fresh, dry_run, jobs, made (ids made by it), unnamed,
+-- busy (it did something else than to submit steps).
 M.current = nil
 
 local Run = {}
@@ -159,6 +160,11 @@ local function place(source)
   end
 end
 
+---Notes that a job is made: one that is never submitted was meant otherwise.
+function Run:note()
+  self.made_at = self.made_at or place("@" .. self.path)
+end
+
 ---Message handler: what ended the recipe, with its line.
 local function handler(source, trace)
   return function(value)
@@ -190,25 +196,58 @@ local function warn_unread(run, given, seen)
   end
 end
 
----The one job that a recipe returned and did not submit, or nil.
-function M.single(result)
-  if require("kubeque.job").is(result) and not rawget(result, "how") then
-    return result
-  end
+---What a value is called in a message.
+local function described(value)
+  local mt = type(value) == "table" and getmetatable(value)
+  return mt and type(mt.__name) == "string" and mt.__name or type(value) == "table" and "a table"
+    or "a " .. type(value)
 end
 
----Submits what a recipe returned, and waits for what is not over.
-local function finish(run, result)
-  local job = require "kubeque.job"
-  local list = job.is(result) and { result } or result
-  if type(list) == "table" then
-    for i, item in ipairs(list) do
-      if not job.is(item) then
-        fault.raisef("script", "it returns a list whose item %d is no job", i)
-      elseif not rawget(item, "how") then
-        item:submit()
-      end
+---The jobs that a recipe returned: one, a list of them, or none.
+local function returned(...)
+  local job, result = require "kubeque.job", ...
+  if select("#", ...) > 1 then
+    fault.raisef("script", "it returns %d values: several jobs are returned as a list: "
+      .. "return { a, b }", select("#", ...))
+  elseif result == nil then
+    return {}
+  elseif job.is(result) then
+    return { result }
+  elseif type(result) ~= "table" or getmetatable(result) then
+    fault.raisef("script", "it returns %s, which is no job: return a job, a list of jobs or nothing",
+      described(result))
+  end
+  for key, item in pairs(result) do
+    if math.type(key) ~= "integer" or key < 1 or key > #result then
+      fault.raisef("script", "it returns a table with the key %s: return a job, job{...}, or a list "
+        .. "of jobs", tostring(key))
+    elseif not job.is(item) then
+      fault.raisef("script", "it returns a list whose item %d is no job but %s", key,
+        described(item))
     end
+  end
+  return result
+end
+
+---Submits the jobs that a recipe returned, and waits for what is not over.
+local function finish(run, list)
+  local job = require "kubeque.job"
+  if run.overrides and #list > 1 then
+    fault.raisef("script", "it returns %d jobs, so %s has no job to go to: write it there", #list,
+      run.overrides)
+  end
+  for _, item in ipairs(list) do
+    if not rawget(item, "how") then
+      item:submit()
+    end
+  end
+  if not run.busy and #run.jobs == 0 and (run.made_at or run.needs_job) then
+    local text = ("it submits no job%s: write :submit() behind job{...}, or return the job")
+      :format(run.made_at and ", the one made at " .. run.made_at .. " is not used" or "")
+    if run.needs_job then
+      fault.raise("script", text)
+    end
+    kubeque.log.warn(run.path .. ": " .. text)
   end
   local open = {}
   for _, item in ipairs(run.jobs) do
@@ -242,7 +281,8 @@ local function new_run(script, o)
   local name = require("kubeque.steps").id_part(script.name)
   return setmetatable({ name = name ~= "" and name or "recipe",
     path = script.path or ("recipes/%s.lua"):format(script.name), fresh = o.fresh or false,
-    dry_run = o.dry_run or false, overrides = o.overrides, jobs = {}, made = {}, unnamed = {} }, Run)
+    dry_run = o.dry_run or false, overrides = o.overrides, needs_job = o.take, jobs = {}, made = {},
+    unnamed = {} }, Run)
 end
 
 ---Calls fn as a part of a run: its jobs are steps, and its mistakes name the recipe's line. Raises
@@ -263,20 +303,23 @@ end
 
 ---Runs a recipe. Raises what ended it.
 ---@param script table as M.find gives it
----@param o table args, set (a table of texts), fresh, dry_run, trace; take = function(result): true
----when what the recipe returned is not to be submitted here; overrides: an option that is meant for
----the job that it returns
+---@param o table args, set (a table of texts), fresh, dry_run, trace; take: the one job that the
+---recipe returned and did not submit is given back, and it is a mistake when there is no job at all;
+---overrides: an option that is meant for that job
+---@return table|nil job
 function M.run(script, o)
-  local run = new_run(script, o)
+  local run, taken = new_run(script, o), nil
   local chunk, seen = load_recipe(run.path, fault.check(script.text()), o)
   as_run(run, script, o.trace, function()
-    local result = chunk(table.unpack(o.args or {}))
-    run.overrides = nil
-    if not (o.take and o.take(result)) then
-      finish(run, result)
+    local list = returned(chunk(table.unpack(o.args or {})))
+    if o.take and #list == 1 and not rawget(list[1], "how") then
+      taken = list[1]
+    else
+      finish(run, list)
     end
   end)
   warn_unread(run, o.set or {}, seen)
+  return taken
 end
 
 ---Finds a recipe: a file, or a name of kubeque.scripts.

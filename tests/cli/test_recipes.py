@@ -256,8 +256,13 @@ def _(home):
             ("print(", "bad.lua:1: unexpected symbol near <eof>"),
             ("error('it broke', 0)", "it broke"),
             ("error {}", "bad.lua:1: error raised with a table"),
-            ("return { 1 }", "bad.lua: it returns a list whose item 1 is no job"),
             ("job { command = 'true', clean = true }:submit()", "bad.lua:1: job: option clean: a recipe finds its steps by itself"),
+            ("return { 1 }", "bad.lua: it returns a list whose item 1 is no job but a number"),
+            ("return 3", "bad.lua: it returns a number, which is no job: return a job, a list of jobs or nothing"),
+            ("return job", "bad.lua: it returns a function, which is no job"),
+            ("return params.range(1, 3)", "bad.lua: it returns params, which is no job"),
+            ("return { command = 'true' }", "bad.lua: it returns a table with the key command: return a job, job{...}, or a list"),
+            ("return job { command = 'true' }, job { command = 'true' }", "bad.lua: it returns 2 values: several jobs are returned as a list"),
             ("set.x = 1", "bad.lua:1: set.x: what --set gives cannot be changed"),
             ("kubeque.wait_any {}", "bad.lua:1: wait_any: the list is empty"),
             ("kubeque.once('x')", "bad.lua:1: once: a name and a function expected")):
@@ -322,6 +327,37 @@ def _(home):
     assert runs(home) == []
     result = home.kq("sub", "-f", "pipe.lua")
     assert result.code == 0 and result.out == PRINTED, result
+
+
+@test("sub -f of what gives no job, or several where the command line speaks of one, is a mistake of the recipe")
+def _(home):
+    for text, extra, says in (
+            ("return 3", [], "it returns a number, which is no job"),
+            ("return {}", [], "it submits no job: write :submit() behind job{...}, or return the job"),
+            ("print('hello')", [], "it submits no job"),
+            ("\njob { command = 'true' }", [], "it submits no job, the one made at none.lua:2 is not used"),
+            ("return { job { command = 'true' }, job { command = 'false' } }", ["-n", "x"], "it returns 2 jobs, so --name has no job to go to")):
+        home.file("none.lua", text)
+        result = home.kq("sub", "-q", *extra, "-f", "none.lua")
+        assert result.code == 7 and result.lines == ["kubeque sub: none.lua: " + result.lines[0][len("kubeque sub: none.lua: "):]], (text, result)
+        assert says in result.err, (text, result)
+    assert home.kq("list", "-q").out == ""
+    home.file("two.lua", "return { job { name = 'a', command = 'true' }, job { name = 'b', command = 'true' } }")
+    assert home.kq("sub", "-f", "two.lua").code == 0 and len(home.kq("list", "-q").out.split()) == 2
+
+
+@test("run says so when a job is made and none is submitted")
+def _(home):
+    home.file("r.lua", "print(1)\nlocal a = job { command = 'true' }")
+    result = home.kq("run", "r.lua")
+    assert result.code == 0 and len(result.lines) == 1 and "r.lua: it submits no job, the one made at r.lua:2 is not used" in result.err, result
+    for text in ("print(1)", "assert(kubeque.queue.submit { command = 'true', no_nodes = true })"):
+        home.file("r.lua", text)
+        assert "submits no job" not in home.kq("run", "r.lua").err, text
+    home.file("s.lua", """kubeque.search.run { search = kubeque.search.random { space = { x = params.uniform(0, 1) }, trials = 1 },
+  job = { command = "echo {x} >x.csv" }, value = function() return 1 end }""")
+    for _ in range(2):
+        assert home.kq("sub", "-f", "s.lua").code == 0
 
 
 @test("jobs that a recipe returns, or submits and does not wait for, are waited for at the end")

@@ -279,6 +279,7 @@ function M.run(o)
   if not run then
     misuse.raise "search.run: a search is driven by a recipe: kubeque run FILE.lua"
   end
+  run.busy = true
   local name = name_of(o, run)
   local s = { o = o, search = search, batch = batch, name = name, title = "search " .. name, told = 0,
     failed = 0, rows = {}, ctx = require("kubeque.context").current(), dry_run = run.dry_run }
