@@ -68,7 +68,7 @@ struct hook_call {
 	int64_t target;
 	bool stock;                         /* it had no opinion */
 	bool refused;                       /* on_submit: `text` says why */
-	struct buf *text;                   /* on_submit: why, or the changed job; on_event: effects */
+	struct buf *text;                   /* on_submit: why, or the job; on_event: effects */
 	struct buf *before;                 /* on_submit: the job as given */
 	bool returned;                      /* the hook did, what it returned is being read */
 	/* while the verdict is read */
@@ -81,9 +81,15 @@ struct hook_call {
 /* Runs the files of the bundle in a new state and fills in the parts. -1 with ERR_SCRIPT. */
 int policy_state_build(struct policy_lua *p, struct err *err);
 void policy_state_close(struct policy_lua *p);
-/* raises. [-0, +0] Checks the table at idx; NULL when it is a policy, else why it is none, pushed
+
+/* ---- policy_table.c; both raise ---- */
+
+/* [-0, +0] Checks the table at idx; NULL when it is a policy, else why it is none, pushed
  * ([-0, +1]). */
 const char *policy_table_fault(lua_State *L, int idx);
+/* [-0, +1] The options of the policy table at idx: what was given (JSON, NULL: nothing) laid over
+ * the defaults. */
+void policy_push_options(lua_State *L, int idx, const char *given);
 
 /* ---- policy_views.c; all raise, [-0, +1] ---- */
 

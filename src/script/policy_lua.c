@@ -202,7 +202,11 @@ static bool tell_off(struct policy_part *part, int64_t job, char *out, size_t si
 static void forget(struct policy_verdict *v)
 {
 	free(v->class);
-	*v = (struct policy_verdict){ .action = POLICY_FAIL };
+	v->class = NULL;
+	v->action = POLICY_FAIL;
+	v->after_ms = 0;
+	v->free = v->stop = false;
+	v->note[0] = '\0';
 }
 
 /* Asks one policy after the other until one has an opinion. */

@@ -140,8 +140,8 @@ static struct policy *bundle_of(struct router *r, const struct job *job, struct 
 		if (e->told.p[i] == job->born)
 			return NULL;
 	*vec_push(&e->told) = job->born;
-	err_set(err, ERR_SCRIPT, "the policies of job %s could not be loaded %d times in a row: the "
-		"built-in one decides", job->id, ERRORS_MAX);
+	err_set(err, ERR_SCRIPT, "the policies of job %s could not be loaded %d times in a row: "
+		"the built-in one decides", job->id, ERRORS_MAX);
 	return NULL;
 }
 

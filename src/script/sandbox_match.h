@@ -3,8 +3,8 @@
 /*
  * Lua patterns, matched with an eye on the clock. The matcher of the string library runs for
  * minutes over a few hundred bytes when a pattern has it try all ways to split them, and no hook
- * reaches into it; a node that waits for it is ended by its watchdog with all that it runs. This one
- * gives what that one gives, and asks every few thousand steps whether its time is over.
+ * reaches into it; a node that waits for it is ended by its watchdog with all that it runs. This
+ * one gives what that one gives, and asks every few thousand steps whether its time is over.
  */
 #include <stddef.h>
 

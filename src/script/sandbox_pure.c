@@ -139,13 +139,18 @@ static int pure_next(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 2);
-	if (!sandbox_view_data(L, 1))
-		return lua_next(L, 1) ? 2 : (lua_pushnil(L), 1);
-	lua_insert(L, 2); /* view, data, key */
-	if (!lua_next(L, 2))
-		return lua_pushnil(L), 1;
-	sandbox_view_value(L, 2);
-	return 2;
+	if (!sandbox_view_data(L, 1)) {
+		if (lua_next(L, 1))
+			return 2;
+	} else {
+		lua_insert(L, 2); /* view, data, key */
+		if (lua_next(L, 2)) {
+			sandbox_view_value(L, 2);
+			return 2;
+		}
+	}
+	lua_pushnil(L);
+	return 1;
 }
 
 /* ---- no addresses ------------------------------------------------------------------------- */

@@ -18,6 +18,12 @@ static size_t begin_at(lua_Integer init, size_t n)
 	return n + (size_t)init + 1;
 }
 
+static int none(lua_State *L)
+{
+	luaL_pushfail(L);
+	return 1;
+}
+
 static bool is_plain(const char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -32,7 +38,7 @@ static int find_plain(lua_State *L, const char *s, size_t n, const char *p, size
 	const char *at = pn ? memmem(s + init - 1, n - init + 1, p, pn) : s + init - 1;
 
 	if (!at)
-		return luaL_pushfail(L), 1;
+		return none(L);
 	lua_pushinteger(L, at - s + 1);
 	lua_pushinteger(L, at - s + (lua_Integer)pn);
 	return 2;
@@ -47,7 +53,7 @@ static int find_or_match(lua_State *L, bool find)
 	struct match m;
 
 	if (init > n + 1)
-		return luaL_pushfail(L), 1;
+		return none(L);
 	if (find && (lua_toboolean(L, 4) || is_plain(p, pn)))
 		return find_plain(L, s, n, p, pn, init);
 	match_init(&m, L, s, n, p, pn);
@@ -63,7 +69,7 @@ static int find_or_match(lua_State *L, bool find)
 		lua_pushinteger(L, end - s);
 		return 2 + match_push_captures(&m, NULL, NULL);
 	} while (at++ < m.src_end && !anchored);
-	return luaL_pushfail(L), 1;
+	return none(L);
 }
 
 static int string_find(lua_State *L)

@@ -15,8 +15,8 @@ void sandbox_view_open(lua_State *L);
 void sandbox_read_only(lua_State *L);
 /* [-0, +1 or +0] The data behind the view at idx (absolute); false when it is none. */
 bool sandbox_view_data(lua_State *L, int idx);
-/* [-1, +1] The value on top as a view gives it: tables read-only. `data[key]` (data at idx) is where
- * it was read; the key is below it. */
+/* [-1, +1] The value on top as a view gives it: tables read-only. `data[key]` (data at that index)
+ * is where it was read; the key is below it. */
 void sandbox_view_value(lua_State *L, int data);
 
 #endif

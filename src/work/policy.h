@@ -67,18 +67,18 @@ struct policy_event {
 			   * "job_ended", "policy_error" */
 	int64_t time;     /* when, wall ms */
 	const struct job *job;
-	const struct policy_view *view; /* the task_ kinds: task (as it is now), attempt; else NULL */
-	const char *counts;             /* job_ended: JSON object label -> tasks; else NULL */
-	const char *text;               /* policy_error: what broke; task_: the verdict's note; NULL */
+	const struct policy_view *view; /* task_ kinds: task (as it is now), attempt; or NULL */
+	const char *counts;             /* job_ended: JSON object label -> tasks; or NULL */
+	const char *text;               /* what broke, or the verdict's note; or NULL */
 };
 
 struct policy;
 /* Any of these may be NULL: absent. Call them by the wrappers below. */
 struct policy_ops {
 	const char *name;
-	/* The POLICY_ bits of what this job's policy has. Cheap after the first call for a job (that
-	 * may load a bundle). A policy that cannot be loaded has FAILED and LOST, so that the
-	 * next verdict says so. Absent: FAILED, LOST and SCALE, as far as there are such ops. */
+	/* The POLICY_ bits of what this job's policy has. Cheap after the first call for a job
+	 * (that may load a bundle). A policy that cannot be loaded has FAILED and LOST, so that
+	 * the next verdict says so. Absent: those of FAILED, LOST, SCALE that have an op. */
 	unsigned (*wants)(struct policy *p, const struct job *job);
 	/* After the outcome is stored, for every attempt that did not exit 0. 0 with *out filled;
 	 * -1: the hook broke (err says how, with file and line): the caller uses policy_stock() and

@@ -39,8 +39,8 @@ static int unknown_key(const char *key, struct err *err)
 		}
 	}
 	if (best)
-		return err_set(err, ERR_SCRIPT, "a job with '%.60s', which no job has (did you mean "
-			       "'%s'?)", key, best);
+		return err_set(err, ERR_SCRIPT, "a job with '%.60s', which no job has (did you "
+			       "mean '%s'?)", key, best);
 	return err_set(err, ERR_SCRIPT, "a job with '%.60s', which no job has (it may change "
 		       CHANGEABLE ")", key);
 }

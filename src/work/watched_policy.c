@@ -1,5 +1,5 @@
-/* The policy of a node behind a mark that it is being asked: the watchdog of lease.c does not wait as
- * long for a script as for a disk. */
+/* The policy of a node behind a mark that it is being asked: the watchdog of lease.c does not wait
+ * as long for a script as for a disk. */
 #include "base/base.h"
 #include "work/committer_impl.h"
 

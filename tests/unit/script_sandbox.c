@@ -247,7 +247,8 @@ static void test_views(void)
 	struct err err = ERR_INIT;
 	static const char *const writes[] = {
 		"view.n = 4", "view.new = 4", "view.list[1] = 'x'", "view.list[3].c = 'x'",
-		"table.insert(view.list, 'x')", "table.sort(view.list, function(a, b) return tostring(a) > tostring(b) end)", "table.remove(view.list)",
+		"table.insert(view.list, 'x')", "table.remove(view.list)",
+		"table.sort(view.list, function(a, b) return tostring(a) > tostring(b) end)",
 		"for _, v in pairs(view) do if type(v) == 'table' then v[1] = 'x' end end",
 		"for _, v in ipairs(view.list) do if type(v) == 'table' then v.c = 'x' end end",
 		"local _, v = next(view, 'list') ; (next(view) and view.list)[2] = 'x'",
