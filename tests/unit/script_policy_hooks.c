@@ -133,10 +133,12 @@ static void test_event(void)
 	is_str(tell("return { webhook = 'https://x', body = 'a\\nb', timeout = '2s', headers = { X = 'y' } }"),
 	       "[{\"policy\":\"test.lua\",\"webhook\":\"https://x\",\"body\":\"a\\nb\","
 	       "\"headers\":{\"X\":\"y\"},\"timeout_ms\":2000}]", "with a text, headers, a time limit");
-	is_str(tell("return { { command = { 'mail', 'me' }, stdin = event.kind }, { command = { 'x' } } }"),
+	is_str(tell("return { { command = { 'mail', 'me' }, stdin = event.kind }, { command = { 'x' }, stdin = '' } }"),
 	       "[{\"policy\":\"test.lua\",\"command\":[\"mail\",\"me\"],\"stdin\":\"task_failed\","
 	       "\"timeout_ms\":10000},{\"policy\":\"test.lua\",\"command\":[\"x\"],\"stdin\":\"\","
 	       "\"timeout_ms\":10000}]", "a list of commands");
+	ok(strstr(tell("return { command = { 'x' } }"), "\"stdin\":\"{\\\"attempt\\\":{"),
+	   "without anything to send it is the event");
 	ok(strstr(tell("return { webhook = 'http://x', body = event }"), "\\\"kind\\\":\\\"task_failed\\\""),
 	   "the event itself is a body");
 	ok(strstr(tell("return 'x'"), "test.lua:1: on_event returned: nil, an effect or a list"), "a text");
