@@ -2,6 +2,7 @@
 -- says of its steps.
 
 local misuse = require "kubeque.misuse"
+local tableopt = require "kubeque.tableopt"
 
 local M = {}
 
@@ -31,6 +32,8 @@ local function check_type(rest, key, want)
   if rest[key] ~= nil and type(rest[key]) ~= want then
     misuse.raise("job: option %s: a %s expected, got a %s", key, want == "string" and "text" or want,
       type(rest[key]))
+  elseif rest[key] == "" then
+    misuse.raise("job: option %s is empty", key)
   end
 end
 
@@ -42,15 +45,16 @@ local function words_of(command)
     if not command:find "%S" then
       misuse.raise "job: option command is empty"
     end
-    return { command }
+    return { tableopt.typable("job", "command", command) }
   elseif type(command) ~= "table" then
     misuse.raise("job: option command: a shell line or a list of words expected, got a %s",
       type(command))
   end
   local words = {}
-  for i, word in ipairs(command) do
+  for i, word in ipairs(misuse.list("job: option command", command)) do
+    word = tableopt.typable("job", "command", word)
     if type(word) == "number" then
-      word = require("kubeque.tableopt").number_text(word)
+      word = tableopt.number_text(word)
     elseif type(word) ~= "string" then
       misuse.raise("job: option command: word %d is a %s", i, type(word))
     end
@@ -129,6 +133,13 @@ local function policy_of(value)
   return value
 end
 
+local function check_id(id)
+  local why = id and kubeque.job_id_fault(id)
+  if why then
+    misuse.raise('job: option id: "%s": %s', id, why)
+  end
+end
+
 ---Reads the table. Raises, with the script's line.
 ---@param t table
 ---@return table job opt, words, rows, name, id, allow_failures
@@ -137,11 +148,12 @@ function M.read(t)
     misuse.raise("job: a table of options expected, got a %s", type(t))
   end
   local command = require "builtin.commands.sub"
-  local opt, rest = require("kubeque.tableopt").read(command, with_literals(t), { what = "job", other = other,
+  local opt, rest = tableopt.read(command, with_literals(t), { what = "job", other = other,
     instead = instead })
   opt.policy = policy_of(rest.policy)
   check_type(rest, "name", "string")
   check_type(rest, "id", "string")
+  check_id(rest.id)
   check_type(rest, "allow_failures", "boolean")
   return { opt = opt, words = words_of(rest.command), rows = rows_of(rest, opt), name = rest.name,
     id = rest.id, allow_failures = rest.allow_failures or false }

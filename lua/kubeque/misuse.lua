@@ -46,6 +46,26 @@ function M.within(text, fn, ...)
   return table.unpack(result, 2, result.n)
 end
 
+---Raises unless the table is a list, without a hole and without other keys.
+---@param what string how messages call it
+---@param t table
+---@return table t
+function M.list(what, t)
+  local count = 0
+  for key in pairs(t) do
+    if math.type(key) ~= "integer" or key < 1 then
+      M.raise("%s: a list expected: it has the key %s", what, tostring(key))
+    end
+    count = count + 1
+  end
+  for i = 1, count do
+    if t[i] == nil then
+      M.raise("%s: item %d of the list is nil", what, i)
+    end
+  end
+  return t
+end
+
 ---The nearest of some names as a hint: " (did you mean X?)", or what there is.
 ---@param word any
 ---@param names string[] may be sorted by this
@@ -56,7 +76,11 @@ function M.hint(word, names)
     return (" (did you mean %s?)"):format(near)
   end
   table.sort(names)
-  return (" (there is: %s)"):format(table.concat(names, ", "))
+  local list = {}
+  for _, name in ipairs(names) do
+    list[#list + 1] = name ~= list[#list] and name or nil
+  end
+  return (" (there is: %s)"):format(table.concat(list, ", "))
 end
 
 ---Raises unless every key of the table is one of the names.

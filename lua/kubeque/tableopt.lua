@@ -26,9 +26,20 @@ local function wrong(what, key, decl, value)
     and "a table" or type(value) == "boolean" and tostring(value) or "a " .. type(value))
 end
 
+---A text as it could be typed, or a number that has digits.
+function M.typable(what, key, value)
+  if type(value) == "string" and value:find "\0" then
+    misuse.raise("%s: option %s: the text holds a NUL byte", what, key)
+  elseif type(value) == "number" and value - value ~= 0 then
+    misuse.raise("%s: option %s: %s is no finite number", what, key, tostring(value))
+  end
+  return value
+end
+
 ---One text or number as the parser would have read it.
 local function scalar(what, key, decl, value)
   local kind = decl.type or "string"
+  M.typable(what, key, value)
   if type(value) == "number" then
     if (kind == "duration" or kind == "number") and not decl.min and value >= 0 then
       return value
@@ -61,12 +72,14 @@ local function pairs_of(what, key, decl, value)
     local v = value[name]
     if type(name) ~= "string" then
       wrong(what, key, decl, value)
+    elseif name == "" or name:find "=" then
+      misuse.raise('%s: option %s: "%s" is no name', what, key, name)
     elseif v == true and decl.bare then
       words[#words + 1] = name
     elseif type(v) == "string" then
       words[#words + 1] = name .. "=" .. v
     elseif type(v) == "number" then
-      words[#words + 1] = name .. "=" .. number_text(v)
+      words[#words + 1] = name .. "=" .. number_text(M.typable(what, key, v))
     else
       misuse.raise("%s: option %s: %s: a text or a number expected, got %s", what, key, name,
         type(v) == "boolean" and tostring(v) or "a " .. type(v))
@@ -82,6 +95,7 @@ local function flatten(what, key, decl, list, out)
       wrong(what, key, decl, list)
     end
   end
+  misuse.list(("%s: option %s"):format(what, key), list)
   for _, value in ipairs(list) do
     if type(value) == "table" then
       flatten(what, key, decl, value, out)
@@ -116,7 +130,11 @@ local function convert(what, key, decl, value)
     end
     return value and (decl.value and decl.optional or true) or nil
   elseif decl.type == "words" then
-    return flatten(what, key, decl, type(value) == "table" and value or { value }, {})
+    local words = flatten(what, key, decl, type(value) == "table" and value or { value }, {})
+    for i, word in ipairs(words) do
+      words[i] = scalar(what, key, { value = decl.value }, word)
+    end
+    return words
   elseif decl.many then
     return many(what, key, decl, value)
   end

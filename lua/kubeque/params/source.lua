@@ -49,9 +49,10 @@ end
 function M.rows(list, columns)
   if type(list) ~= "table" then
     core.misuse("rows: a list of rows is needed, not %s", core.show(list))
-  elseif #list == 0 and not columns then
+  elseif next(list) == nil and not columns then
     core.misuse("rows: the list is empty, so its columns are not known: rows(list, columns)")
   end
+  require("kubeque.misuse").list("rows", list)
   local named = not columns
   columns = columns or names_of(list[1])
   local place = core.place_of(columns)
