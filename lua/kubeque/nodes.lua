@@ -283,7 +283,10 @@ local function fill(ctx, job, count)
   live = live + to_come
   count = M.target(job, live, count)
   local log = ctx.quiet and function() end or kubeque.log.info
-  if live >= count then
+  if live == 0 and count == 0 and job.policy ~= "" then
+    log(("The policy of job %s wants no node now"):format(job.id))
+    return
+  elseif live >= count then
     log("Cluster already exists, not adding node. Cluster status: " .. M.text(by_state))
     return
   end

@@ -237,7 +237,7 @@ local function mind_nodes(w, now)
   end
   local count = nodes.target(w.jobs[1].job, 0)
   if count < 1 then
-    say(w, ("No node is running, and the policy of job %s wants none now"):format(id))
+    say(w, ("The policy of job %s wants no node now"):format(id))
     return
   end
   say(w, "Adding initial node for cluster")

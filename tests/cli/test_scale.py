@@ -54,11 +54,54 @@ return state.node_hours * 3600 > state.nodes and 1000000 or 1"""))
     assert log(home).count("adding") == 1 and "adding 5" in log(home), log(home)
 
 
+@test("a policy that wants no node gets none, and the user is told")
+def _(home):
+    result = waiting_tasks(home, 1, policy(home, "return 0"))
+    assert result.code == 0 and "The policy of job j wants no node now" in result.lines, result
+    assert home.kq("watch", "j", "--wait-timeout", "1").code == 4 and live(home) == -1
+
+
 @test("a hook that breaks changes nothing: the history says so, the nodes stay, the tasks are done")
 def _(home):
     waiting_tasks(home, 6, policy(home, "if state.oldest_pending > 2 then error('no idea') end return 1"))
     wait_for(lambda: "s.lua:2: no idea" in home.kq("explain", "j").out)
     assert live(home) == 1
+    let_go(home)
+    assert home.kq("watch", "j").code == 0
+
+
+PROVIDER = """
+return kubeque.provider {
+  name = "mine", summary = "test", requires = "any queue", options = { say = { type = "string", default = "?", help = "test" } },
+  add = function(request, options)
+    local started = {}
+    for i, node in ipairs(request.nodes) do
+      local words = {}
+      for k, word in ipairs(node.command) do
+        words[k] = "'" .. word .. "'"
+      end
+      local log = request.log_dir .. "/" .. node.id .. ".log"
+      assert(os.execute("setsid " .. table.concat(words, " ") .. " >>" .. log .. " 2>&1 </dev/null &"))
+      started[i] = { id = node.id, log = log, state = options.say }
+    end
+    local file <close> = assert(io.open(request.home .. "/added", "a"))
+    file:write(options.say, " ", request.count, " ", request.job, " ", request.cluster, "\\n")
+    return started
+  end,
+  list = function() return {} end,
+}
+"""
+
+
+@test("they come from the provider that was configured where the job was submitted")
+def _(home):
+    home.file("../.config/kubeque/lua/providers/mine.lua", PROVIDER)
+    home.file(".kubeque", "[config]\nprovider=mine\nprovider.say=hello\ncluster_name=heap\nlinger=5\n")
+    result = waiting_tasks(home, 60, policy(home, "return state.oldest_pending > 3 and 2 or 1"))
+    assert result.code == 0, result
+    wait_for(lambda: live(home) == 2)
+    with open(os.path.join(home.path, "added"), encoding="utf-8") as source:
+        assert source.read() == "hello 1 j heap\n" * 2
     let_go(home)
     assert home.kq("watch", "j").code == 0
 
