@@ -1,10 +1,12 @@
 """Every example is run as its own head says, and leaves what it promises."""
+import http.server
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 
 from kq import main, test
 
@@ -115,6 +117,31 @@ def _(home):
     status = home.kq("status", "p")
     assert "failed(lost): 1" in status.out, status
     assert "lost with its node 2 times" in home.kq("explain", "p.1").out
+
+
+@test("policies/notify.lua posts one line to a local server when the job has ended")
+def _(home):
+    got = []
+    arrived = threading.Event()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            got.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(204)
+            self.end_headers()
+            arrived.set()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    path = example(home, "policies")
+    home.kq("sub", "-n", "w", "--policy", f"./notify.lua:url=http://127.0.0.1:{server.server_port}/ended", "--seq", "3",
+            "true", cwd=path)
+    assert arrived.wait(20)
+    server.shutdown()
+    assert got[0] == "w has ended: complete(code=0): 3", got
 
 
 @test("the spot policy is replayed against recorded history")
