@@ -15,7 +15,8 @@ local M = {}
 -- Every command, as `help` groups them.
 M.groups = {
   { title = "Run", "sub", "run", "retry", "watch", "kill", "reset", "sweep" },
-  { title = "Look", "status", "list", "logs", "explain", "nodes", "du" },
+  { title = "Look", "status", "list", "logs", "explain", "nodes", "du", "report", "diff",
+    "top" },
   { title = "Results and data", "fetch", "listparams", "dumpjob", "shell", "clean" },
   { title = "Nodes", "addnodes", "consume" },
   { title = "About kubeque", "config", "validate", "version", "help" },

@@ -193,7 +193,7 @@ local function print_line(self, line)
     out[i] = right and pad .. text or text .. pad
   end
   local text = table.concat(out, "  "):gsub("%s+$", "")
-  kubeque.out((self.width and M.cut(text, self.width) or text) .. "\n")
+  self.write((self.width and M.cut(text, self.width) or text) .. "\n")
 end
 
 local function flush(self)
@@ -251,7 +251,8 @@ function Writer:close()
   end
 end
 
----Starts an output in the format that the options ask for.
+---Starts an output in the format that the options ask for. Lines of a table go through its field
+---`write`, which may be replaced.
 function M.open(opt, columns, default)
   local format = M.format_of(opt, default)
   local kind = opt.quiet and format == "table" and "ids" or format
@@ -261,7 +262,8 @@ function M.open(opt, columns, default)
       mine[#mine + 1] = column
     end
   end
-  local writer = setmetatable({ kind = kinds[kind], columns = mine, count = 0, format = format },
+  local writer = setmetatable({ kind = kinds[kind], columns = mine, count = 0, format = format,
+    write = kubeque.out },
     Writer)
   if writer.kind.open then
     writer.kind.open(writer)

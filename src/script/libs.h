@@ -35,6 +35,7 @@
 	X(queue) \
 	X(reap) \
 	X(results) \
+	X(screen) \
 	X(session) \
 	X(source) \
 	X(spool) \
