@@ -28,6 +28,8 @@
 #include "script/out.h"
 #include "sys/signals.h"
 
+enum { CTRL_D = 4 };
+
 static const char library[] = "libedit.so.2";
 
 /* What is used of libedit, as its readline.h declares it. */
@@ -64,7 +66,8 @@ static lua_State *reader; /* whose line.read() runs; its completer is at index 2
 
 /* ---- keys --------------------------------------------------------------------------------- */
 
-/* The next byte of stdin; -1 at its end, or once a signal came. */
+/* The next byte of stdin; -1 at its end, or once a signal came. A Ctrl-D that was typed while code
+ * ran, and the terminal was not ours, comes as a NUL byte. */
 static int next_byte(void)
 {
 	struct pollfd p[] = {
@@ -81,7 +84,7 @@ static int next_byte(void)
 			return -1;
 		n = read(STDIN_FILENO, &c, 1);
 	} while (n < 0 && errno == EINTR);
-	return n == 1 ? c : -1;
+	return n == 1 ? c ? c : CTRL_D : -1;
 }
 
 /* A character of UTF-8; a byte that begins none stands for itself. */
