@@ -10,7 +10,10 @@
 #include "script/sandbox.h"
 #include "work/policy.h"
 
-enum { POLICY_TEXT_MAX = 256 << 10 }; /* JSON that a hook answers */
+enum {
+	POLICY_TEXT_MAX = 256 << 10, /* JSON of effects */
+	POLICY_JOB_MAX = 16 << 20,   /* of a job in on_submit: its command may be 1 MiB */
+};
 
 enum policy_hook { HOOK_SUBMIT, HOOK_FAILED, HOOK_LOST, HOOK_SCALE, HOOK_EVENT, HOOKS };
 extern const char *const policy_hook_names[HOOKS + 1]; /* NULL at the end */

@@ -99,7 +99,7 @@ static int call_submit(lua_State *L)
 		return luaL_error(L, "%s", err.text);
 	given = lua_gettop(L);
 	buf_clear(c->before);
-	script_add_json(L, given, c->before, POLICY_TEXT_MAX);
+	script_add_json(L, given, c->before, POLICY_JOB_MAX);
 	lua_pushvalue(L, given); /* kept below the call */
 	lua_insert(L, 2);
 	call_hook(L, c, 1, 2);

@@ -148,7 +148,7 @@ void policy_read_submit(lua_State *L, struct hook_call *c, int given)
 
 	buf_clear(c->text);
 	if (lua_istable(L, job) && lua_isnil(L, why)) {
-		script_add_json(L, job, c->text, POLICY_TEXT_MAX);
+		script_add_json(L, job, c->text, POLICY_JOB_MAX);
 		return;
 	}
 	if (lua_toboolean(L, job))
@@ -161,7 +161,7 @@ void policy_read_submit(lua_State *L, struct hook_call *c, int given)
 	}
 	if (!lua_isnil(L, why))
 		luaL_error(L, "why the job is refused is a text, not a %s", luaL_typename(L, why));
-	script_add_json(L, given, c->text, POLICY_TEXT_MAX);
+	script_add_json(L, given, c->text, POLICY_JOB_MAX);
 	if (c->text->n != c->before->n || memcmp(c->text->p, c->before->p, c->text->n) != 0)
 		luaL_error(L, "the job was changed but not returned: end with `return job`");
 	buf_clear(c->text);

@@ -110,6 +110,8 @@ int sandbox_call(struct script *s, int nargs, int nresults, int64_t budget_ms, s
 	s->wall_deadline = clock_mono_ns() + budget_ms * 1000000;
 	s->budget_ms = budget_ms;
 	ret = script_call(s->L, nargs, nresults, err);
+	if (ret < 0)
+		err->code = ERR_SCRIPT; /* whatever the script says it is */
 	s->deadline = before;
 	s->wall_deadline = wall_before;
 	return ret;

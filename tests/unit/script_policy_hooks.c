@@ -58,6 +58,8 @@ static void test_submit(void)
 	   "nil and why");
 	ok(submit_fails("return false, 'too late'", ERR_USAGE, "refused"), "false, too");
 	ok(submit_fails("error 'boom'", ERR_SCRIPT, "test.lua:2: boom"), "an error has its line");
+	ok(submit_fails("error { code = 'interrupted', message = 'x' }", ERR_SCRIPT, "x"),
+	   "whatever code it has");
 	ok(submit_fails("return 3", ERR_SCRIPT, "test.lua:1: on_submit returned: nil, the changed job"),
 	   "a number");
 	ok(submit_fails("return nil, {}", ERR_SCRIPT, "is a text"), "a reason that is none");
