@@ -4,11 +4,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 
-from kq import main, test
+from kq import BINARY, main, test, wait_for
 
 EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples")
 
@@ -70,6 +71,20 @@ def _(home):
     done = home.kq("run", "halving.lua", cwd=path, timeout=120)
     assert done.code == 0 and "after 9 epochs" in done.out, done
     assert starts(home, "halving") == 9 + 3 + 1, done
+
+
+@test("a recipe runs as a task of an ordinary job, and goes on after the death of its node")
+def _(home):
+    path = example(home, "hyperparameters")
+    home.kq("sub", "-n", "driver", "--no-wait", "-r", "cpu=0.1", "--env", "KUBEQUE_HOME", "-u", "halving.lua", "-u", "train.py",
+            BINARY, "run", "halving.lua", cwd=path)
+    wait_for(lambda: "halving-halving-1" in home.kq("list").out)
+    for pid in home.node_pids():
+        os.kill(pid, signal.SIGKILL)
+    assert home.kq("watch", "driver", timeout=90).code == 0
+    assert "after 9 epochs" in home.kq("logs", "driver").out
+    ended = [job for job in json.loads(home.kq("list", "--json").out) if job["job"].startswith("halving")]
+    assert len(ended) == 3 and all(job["state"] == "over" for job in ended), ended
 
 
 @test("word-count/recipe.lua counts in parallel and adds up")
