@@ -126,7 +126,8 @@ local function load_script(path, text)
   local scripts = require "kubeque.scripts"
   local before = scripts.current
   scripts.current = { name = path, path = path, text = function() return text end }
-  local chunk = assert(load(text, "@" .. path, "t", environment(path)))
+  local chunk = scripts.compile(text, path)
+  debug.setupvalue(chunk, 1, environment(path))
   local ok, value = pcall(require("kubeque.budget").run, 0.5, chunk)
   scripts.current = before
   if ok then
@@ -136,20 +137,33 @@ local function load_script(path, text)
   if f and f.code == "interrupted" then
     error(value, 0)
   end
-  return nil, f and f.message or tostring(value)
+  return nil, scripts.expand(f and f.message or tostring(value))
 end
 
----Adds a message that may begin with "FILE:LINE:"; `line` when it names none.
+---Adds a message that may name its place as "FILE:LINE:"; `line` when it names none.
 local function add_message(add, path, message, line)
-  local place = path .. ":"
-  if message:sub(1, #place) == place then
-    local n, rest = message:sub(#place + 1):match "^(%d+): (.*)$"
+  local _, stop = message:find(path .. ":", 1, true)
+  if stop then
+    local n, rest = message:sub(stop + 1):match "^(%d+): (.*)$"
     if n then
       return add(tonumber(n), rest)
     end
-    message = message:sub(#place + 1):gsub("^%s+", "")
+    message = message:sub(stop + 1):gsub("^%s+", "")
   end
   add(line, message)
+end
+
+---A policy that is a file is loaded as a node does, too: with what it requires, in the sandbox.
+local function check_in_sandbox(path, line, add)
+  local spec = path:find("/", 1, true) and path or "./" .. path
+  if path:find(":", 1, true) or not kubeque.fs.stat(path) then
+    return
+  end
+  local ok, problem = pcall(require("kubeque.bundle").make, { spec })
+  if not ok then
+    local f = fault.of(problem)
+    add_message(add, path, f and f.message or tostring(problem), line)
+  end
 end
 
 ---Functions of a declaration that take more than they get.
@@ -182,9 +196,13 @@ local function check_declaration(kind, path, text, line, add)
   scripts.current = before
   if not ok then
     local f = fault.of(problem)
-    add_message(add, path, f and f.message or tostring(problem), line)
+    add_message(add, path, scripts.expand(f and f.message or tostring(problem)), line)
+    return
   elseif called_with[kind] then
     check_functions(kind, value, line, add)
+  end
+  if kind == "policy" then
+    check_in_sandbox(path, line, add)
   end
 end
 
@@ -200,7 +218,7 @@ function M.text(path, text)
     problems[#problems + 1] = { line = line, text = problem }
   end
   local source = text:gsub("^#[^\n]*", "") -- as `lua` does, the first line keeps its number
-  local chunk, why = load(source, "@" .. path, "t")
+  local chunk, why = require("kubeque.scripts").compile(source, path)
   if not chunk then
     add_message(add, path, why, 1)
     return problems, "script"

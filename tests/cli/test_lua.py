@@ -3,11 +3,13 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import stat
+import subprocess
 import time
 
-from kq import BINARY, main, test
+from kq import BINARY, Skip, main, test
 
 
 class Shell:
@@ -216,6 +218,17 @@ def _(home):
     assert home.kq("lua", stdin="error { code = 'not_found', message = 'gone' }").code == 3
     result = home.kq("lua", "nosuch.lua")
     assert result.code in (3, 7) and "nosuch.lua" in result.err, result
+
+
+@test("luacheck with the .luacheckrc made from the declarations finds a mistyped name, and no other")
+def _(home):
+    if not shutil.which("luacheck"):
+        raise Skip("luacheck is missing, install it with: apt-get install lua-check")
+    home.file(".luacheckrc", home.kq("help", "--lua-api=luacheckrc").out)
+    home.file("recipes/r.lua", "local j = job { command = args[1], params = params }\nprint(kubeque.fs.read(set.x), j)\n")
+    home.file("c.lua", "return kubeque.fs.raed 'x', kubeque.queue.jobs()\n")
+    done = subprocess.run(["luacheck", "--codes", "--no-color", "."], cwd=home.cwd, capture_output=True, text=True, check=False, timeout=30)
+    assert re.findall(r"(\S+\.lua):(\d+):\d+: \((\w+)\)", done.stdout) == [("c.lua", "1", "W143")], done.stdout
 
 
 main()

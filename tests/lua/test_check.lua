@@ -80,6 +80,43 @@ found("local x = 1", "1: the file returns nothing: a policy ends with `return ku
 is(select(2, check.text("x.lua", "return kubeque.policy {}")), "policy", "the content tells the kind")
 is(select(2, check.text("x.lua", "return { on_event = f }")), "policy", "also of a plain table")
 
+-- ---- what is said to be in the sandbox is there, and nothing else ----
+
+---What a policy file's body raises in the sandbox.
+local function from_sandbox(body)
+  local bundle = kubeque.json.encode { schema = 1, policies = { { name = "x", module = "x",
+    options = kubeque.json.decode "{}" } }, modules = { x = { file = "x.lua", text = body } } }
+  local answer, why = kubeque.policies.check(bundle)
+  return not answer and why:match "<(.*)>" or why or "it loads"
+end
+
+---Which of these names a table of the sandbox has, and which it should have.
+local function compare(table_name, all, wanted, name)
+  local asked, want = {}, {}
+  for key in pairs(all) do
+    asked[#asked + 1] = ("%q"):format(key)
+    want[#want + 1] = wanted(key) and key or nil
+  end
+  table.sort(asked)
+  table.sort(want)
+  is(from_sandbox(([[local found = {}
+for _, name in ipairs { %s } do
+  local ok, value = pcall(function() return %s[name] end)
+  found[#found + 1] = ok and value ~= nil and name or nil
+end
+error("<" .. table.concat(found, " ") .. ">")]]):format(table.concat(asked, ", "), table_name)),
+    table.concat(want, " "), name)
+end
+
+local known = require "kubeque.check_names"
+compare("_G", known.host_globals, function(key) return known.policy_globals[key] end,
+  "the globals of a policy")
+local index = require("kubeque.apidoc").index()
+compare("kubeque", require("kubeque.apidoc").tree(true), function(key)
+  local e = index["kubeque." .. key]
+  return e and (e.decl.where or e.domain.where) ~= "host"
+end, "what kubeque gives a policy")
+
 -- ---- commands, providers, recipes ----
 
 local C = "commands/x.lua"
@@ -115,6 +152,21 @@ local dir = assert(kubeque.fs.tmpdir())
 kubeque.fs.write(dir .. "/bad.lua", "prnt()\n\nkubeque.raed()")
 is(#check.file(dir .. "/bad.lua"), 2, "a file")
 is(select(3, check.file(dir .. "/none.lua")), "not_found", "that is not there")
+kubeque.fs.write(dir .. "/p.lua", "local f = string.dump\nreturn kubeque.policy { on_event = function() return f() end }")
+is(#check.file(dir .. "/p.lua"), 0, "a policy that is a file")
+kubeque.fs.write(dir .. "/p.lua", "local x = 1\nlocal f = coroutine\nreturn kubeque.policy {}")
+is(check.file(dir .. "/p.lua")[1].line, 2, "is loaded")
+kubeque.fs.write(dir .. "/p.lua", "return kubeque.policy {}\n, require 'nosuch'")
+is(#check.file(dir .. "/p.lua"), 1, "also what it requires")
+local deep = dir .. ("/a-folder-with-a-long-name"):rep(4)
+kubeque.fs.mkdir_p(deep)
+kubeque.fs.write(deep .. "/s.lua", "\nx = = 1")
+is(check.file(deep .. "/s.lua")[1].line, 2, "a long path, which Lua cuts in its messages")
+kubeque.fs.write(deep .. "/p.lua", "\n\nlocal x = nil + 1\nreturn kubeque.policy {}")
+is(check.file(deep .. "/p.lua")[1].line, 3, "also while it is loaded")
+kubeque.fs.write(dir .. "/p.lua", "-- 1\nlocal n = #string.dump(print)\nreturn kubeque.policy {}")
+local problem = check.file(dir .. "/p.lua")[1]
+is(problem and problem.line, 2, "in the sandbox, as on a node")
 kubeque.fs.remove_tree(dir)
 
 -- ---- what is part of the program ----

@@ -165,6 +165,7 @@ static const char *const snippets[] = {
 	"assert(kubeque.line.load()) kubeque.line.add('x') assert(not kubeque.line.forget_interrupt())",
 	"assert(kubeque.line.read('', function() return {} end) == nil)", /* stdin is at its end */
 	"assert(kubeque.session(function() end))",
+	"local s, m, c = kubeque.screen() assert(not s and c == 'usage', m)",
 	"assert(kubeque.embedded.text('policies/default'):find('on_task_failed'))",
 	"local r, m, c = kubeque.embedded.text('nosuch') assert(not r and c == 'not_found', m)",
 	"local r = assert(kubeque.http.request{url = URL, headers = {a = 'b', c = 1}, body = 'x'})\n"
