@@ -34,13 +34,14 @@ def _(home):
     assert result.code == 0, result
     parts = sections(result.out)
     assert list(parts) == ["slowest", "most memory", "most failures", "by lr", "by seed", "by do"], result
-    assert parts["slowest"][1].startswith("j.2 "), result
-    assert len(parts["slowest"]) == 1 + 5, result
+    rows = [row for row in json.loads(home.kq("status", "--tasks", "--json", "j").out)]
+    slowest = [f"j.{row['task']}" for row in sorted(rows, key=lambda row: -row["seconds"])]
+    assert slowest[0] in ("j.2", "j.4") and [line.split()[0] for line in parts["slowest"][1:]] == slowest[:5], result
     assert parts["most memory"][1].startswith("j.4 "), result
     assert [line.split()[0] for line in parts["most failures"][1:]] == ["j.3", "j.6"], result
     assert [line.split()[:3] for line in parts["by lr"][1:]] == [["0.02", "2", "1"], ["0.1", "2", "0"], ["3", "2", "1"]], result
     assert home.kq("report").out == result.out  # the last job
-    assert home.kq("report", "--top", "1", "-q").out.split() == ["j.2", "j.4", "j.3"]
+    assert home.kq("report", "--top", "1", "-q").out.split() == [*dict.fromkeys([slowest[0], "j.4", "j.3"])]
 
 
 @test("report: for machines all rows are in one table; --by chooses parameters, also of many values")
@@ -78,13 +79,13 @@ def _(home):
     sweep(home, "a", ROWS[:4])
     sweep(home, "b", [ROWS[3], ROWS[0], ("0.1", 2, "sleep 0.3"), ("7", 7, "true")], "-r", "memory=1G", "--env", "TOKEN=secret",
           "--priority", "4")
-    result = home.kq("diff", "a", "b", "--jsonl")
+    result = home.kq("diff", "a", "b", "--jsonl", "--factor", "1000")
     rows = {(row["task"], row["change"]): row for row in map(json.loads, result.out.splitlines())}
     assert set(rows) == {(None, "env TOKEN"), (None, "priority"), (None, "resource memory"), ("a.3", "only in a"), ("b.4", "only in b")}, result
     assert "secret" not in result.out
     assert rows["b.4", "only in b"]["parameters"] == {"lr": "7", "seed": "7", "do": "true"}
     assert (rows[None, "resource memory"]["before"], rows[None, "resource memory"]["after"]) == ("0", "1000000000")
-    assert home.kq("diff", "a", "b", "-q").out.split() == ["a.3", "b.4"]
+    assert home.kq("diff", "a", "b", "-q", "--factor", "1000").out.split() == ["a.3", "b.4"]
     assert home.kq("diff", "a", "b", "--format", "csv").out.startswith("task,change,parameters,before,after\n")
     same = home.kq("diff", "a", "a")
     assert same.code == 0 and same.out == "" and "do not differ" in same.err, same
@@ -98,6 +99,7 @@ def _(home):
     for job, code, sleep, size in (("x", 3, 0, 1000), ("y", 4, 1.2, 90000000)):
         home.kq("sub", "-q", "-n", job, "-p", "p.csv", "--env", f"CODE={code}", "--env", f"SLEEP={sleep}", "--env", f"BYTES={size}", script)
     rows = [json.loads(line) for line in home.kq("diff", "x", "y", "--jsonl").out.splitlines()]
+    rows = [row for row in rows if (row["task"], row["change"]) != ("y.3", "time")]  # on a busy machine
     tasks = [(row["task"], row["change"]) for row in rows if row["task"]]
     assert tasks == [("y.1", "outcome"), ("y.2", "time"), ("y.3", "memory")], rows
     assert (rows[-3]["before"], rows[-3]["after"]) == ("complete(code=3)", "complete(code=4)"), rows
