@@ -239,6 +239,17 @@ static int short_glob(lua_State *L)
 	return slow_call(L);
 }
 
+/* Upvalue: the table behind `kubeque`. */
+static int kubeque_index(lua_State *L)
+{
+	lua_settop(L, 2);
+	lua_pushvalue(L, 2);
+	if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
+		return 1;
+	return luaL_error(L, "policies have no kubeque.%s: they decide, kubeque acts (there are glob, "
+			  "json, policy, units)", luaL_tolstring(L, 2, NULL));
+}
+
 /* The part of kubeque that only computes. */
 static void open_kubeque(lua_State *L)
 {
@@ -260,7 +271,14 @@ static void open_kubeque(lua_State *L)
 	constant_field(L, "json");
 	lua_pushvalue(L, -1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &kubeque_key);
+	lua_pushvalue(L, -1);
 	make_constant(L);
+	lua_insert(L, -2);
+	lua_pushcclosure(L, kubeque_index, 1);
+	(void)lua_getmetatable(L, -2);
+	lua_insert(L, -2);
+	lua_setfield(L, -2, "__index");
+	lua_pop(L, 1);
 	lua_setglobal(L, "kubeque");
 }
 

@@ -224,6 +224,8 @@ static void test_constant(void)
 	is_str(run(s, "return kubeque.json.encode { a = { 1, 2 } } .. kubeque.json.decode('[5]')[1]\n"
 		      ".. kubeque.units.memory '1K' .. tostring(kubeque.glob('a*', 'ab'))"),
 	       "{\"a\":[1,2]}51000true", "what computes is there");
+	ok(strstr(run(s, "return kubeque.http.request {}"), "policies have no kubeque.http"),
+	   "what would do something is missed by name");
 	ok(strstr(run(s, "return kubeque.glob(('*a'):rep(1000), 'a')"), "256"), "of paths, not of novels");
 	ok(strstr(run(s, "local t = {} for i = 1, 30 do t = { t, t } end return kubeque.json.encode(t)"),
 		  "more than 1024 KiB"), "JSON that would grow outside of its memory");
