@@ -217,8 +217,8 @@ function M.text(path, text)
   local function add(line, problem)
     problems[#problems + 1] = { line = line, text = problem }
   end
-  local source = text:gsub("^#[^\n]*", "") -- as `lua` does, the first line keeps its number
-  local chunk, why = require("kubeque.scripts").compile(source, path)
+  local source = require("kubeque.scripts").source(text)
+  local chunk, why = require("kubeque.scripts").compile(text, path)
   if not chunk then
     add_message(add, path, why, 1)
     return problems, "script"

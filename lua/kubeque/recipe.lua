@@ -269,7 +269,7 @@ end
 local function load_recipe(path, text, o)
   local seen = {}
   local env = environment(o.args or {}, remembering(o.set or {}, seen))
-  local chunk, why = load(text, "@" .. path, "t", env)
+  local chunk, why = require("kubeque.scripts").compile(text, path, env)
   if not chunk then
     fault.raise("script", why)
   end

@@ -277,9 +277,21 @@ end
 
 -- ---- running ----
 
+---A script's text as Lua has it: without the mark of UTF-8 and without a first line that says which
+---program runs it; lines keep their numbers.
+function M.source(text)
+  return (text:gsub("^\xef\xbb\xbf", ""):gsub("^#[^\n]*", ""))
+end
+
 ---Compiles a script's text; nil and why, which begins with file and line.
-function M.compile(text, path)
-  local chunk, why = load(text, "@" .. noted(path), "t")
+---@param text string
+---@param path string
+---@param env? table its globals
+function M.compile(text, path, env)
+  if text:sub(1, 1) == "\27" then
+    return nil, path .. ": this is compiled Lua: give its source"
+  end
+  local chunk, why = load(M.source(text), "@" .. noted(path), "t", env or _G)
   if not chunk then
     return nil, M.expand(why)
   end

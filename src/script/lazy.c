@@ -101,6 +101,19 @@ static int strict_index(lua_State *L)
 	return unknown(L, name, word, 1, false);
 }
 
+/* raises. [-0, +0] Makes the table on top strict, unless it is one of its own kind. */
+static void strict_once(lua_State *L, const char *word)
+{
+	if (lua_getmetatable(L, -1)) {
+		lua_pop(L, 1);
+		return;
+	}
+	lua_pushfstring(L, "kubeque.%s", word);
+	lua_insert(L, -2);
+	lazy_strict(L, lua_tostring(L, -2));
+	lua_remove(L, -2);
+}
+
 /* __index of `kubeque`. */
 static int lazy_index(lua_State *L)
 {
@@ -123,6 +136,8 @@ static int lazy_index(lua_State *L)
 		if (lua_rawget(L, -2) == LUA_TNIL)
 			lua_pop(L, 1);
 	}
+	if (lua_istable(L, -1))
+		strict_once(L, word);
 	lua_pushvalue(L, 2);
 	lua_pushvalue(L, -2);
 	lua_rawset(L, 1);

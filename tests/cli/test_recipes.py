@@ -275,6 +275,24 @@ def _(home):
     assert home.kq("run").code == 2
 
 
+@test("a recipe may begin with a mark of UTF-8 and with the program that runs it; compiled Lua is refused by name")
+def _(home):
+    for start in (b"\xef\xbb\xbf", b"#!/usr/bin/env kubeque run\n", b"\xef\xbb\xbf#!/usr/bin/env kubeque\n"):
+        path = home.file("b.lua", "")
+        with open(path, "wb") as file:
+            file.write(start + b"print('here')\n")
+        result = home.kq("run", "b.lua")
+        assert result.code == 0 and result.out == "here\n", (start, result)
+        with open(path, "ab") as file:
+            file.write(b"x = 1\n")
+        line = 2 + start.count(b"\n")
+        assert f"b.lua:{line}: x is no local variable" in home.kq("run", "b.lua").err
+    with open(path, "wb") as file:
+        file.write(b"\x1bLuaT\0")
+    result = home.kq("run", "b.lua")
+    assert result.code == 7 and "b.lua: this is compiled Lua: give its source" in result.err, result
+
+
 @test("a place in a recipe with a long path is shown whole")
 def _(home):
     path = home.file("a-rather-long-name-of-a-directory/" * 3 + "r.lua", "local t\nt.x = 1")

@@ -145,6 +145,24 @@ end):take(200000):each() do
 end
 t.ok(rows == 200000 and most < 2000, ("computed columns cost no more (%.0f KiB)"):format(most))
 
+t.like(fails(p.product, { a = { 1 }, { b = { 2 } } }), "it has the key a", "a factor beside a list")
+t.like(fails(p.zip, { { a = { 1 } }, nil, { b = { 2 } } }), "item 2 of the list is nil", "a hole")
+
+-- ---- words that nothing knows ----
+
+t.like(fails(function() return p.rnage end), "there is no kubeque.params.rnage %(did you mean "
+  .. "kubeque.params.range%?%)", "a function")
+t.like(fails(function() return p.range(1, 2):sampel(1) end),
+  "test_params.lua:%d+: params have no sampel %(did you mean sample%?%)", "a method")
+t.like(fails(function() p.range(1, 2).colums = {} end), "colums cannot be set", "a field")
+t.like(fails(p.range(1, 2).rename, p.range(1, 2)), "rename: a table .* is needed, not nil", "no names")
+t.like(fails(p.sobol, { a = p.uniform(0, 1) }, 2, { shift = "no" }), "shift: true or false is needed",
+  "a flag that is a text")
+t.like(fails(p.latin_hypercube, { a = p.uniform(0, 1) }, 2, { centered = 1 }),
+  "centered: true or false is needed", "a flag that is a number")
+t.like(fails(text, p.generate({ "a" }, function() return 3 end)),
+  "generate: the function must return an iterator %(a function%), not 3", "no iterator")
+
 -- ---- zip, chain ----
 
 t.is(text(p.zip({ a = { 1, 2 } }, { b = { "x", "y" } })), "1 x;2 y", "zip goes side by side")

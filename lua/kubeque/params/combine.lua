@@ -1,6 +1,7 @@
 -- Several factors in one: product, zip, chain; and what may stand where a factor is expected.
 
 local core = require "kubeque.params.core"
+local misuse = require "kubeque.misuse"
 
 local M = {}
 
@@ -53,7 +54,7 @@ local function unlisted(args)
   local first = args[1]
   local is_list = #args == 1 and type(first) == "table" and getmetatable(first) == nil
     and type(first[1]) == "table"
-  return is_list and first or args
+  return is_list and misuse.list("factors", first) or args
 end
 
 ---The factors of an argument list: params objects, and tables {name = factor, ...} whose factors

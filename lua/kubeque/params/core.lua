@@ -247,6 +247,9 @@ end
 
 ---Columns by other names: rename{old = "new"}.
 function Params:rename(names)
+  if type(names) ~= "table" then
+    M.misuse("rename: a table {old = \"new\"} is needed, not %s", M.show(names))
+  end
   local columns = table.move(self.columns, 1, #self.columns, 1, {})
   for old, new in pairs(names) do
     columns[M.place(self, old, "rename")] = new
@@ -319,6 +322,9 @@ function Params.__len(self)
     .. "use #params:rows()")
 end
 
+-- What an object may lack.
+local inside = { n = true, get = true, values = true, at = true, path = true }
+
 ---params[i] is row i as a table, where rows can be had by number.
 function Params.__index(self, key)
   if math.type(key) == "integer" then
@@ -332,7 +338,19 @@ function Params.__index(self, key)
     get(key, values)
     return M.row_maker(self.columns)(values)
   end
-  return Params[key]
+  local value = Params[key]
+  if value == nil and type(key) == "string" and not inside[key] then
+    local names = { "columns" }
+    for name in pairs(Params) do
+      names[#names + 1] = not name:find "^__" and name or nil
+    end
+    M.misuse("params have no %s%s", key, misuse.hint(key, names))
+  end
+  return value
+end
+
+function Params.__newindex(_, key)
+  M.misuse("params: %s cannot be set: map and rename make new params", tostring(key))
 end
 
 function Params.__tostring(self)

@@ -84,6 +84,10 @@ function M.generate(columns, start)
   return core.new { columns = table.move(columns, 1, width, 1, {}),
     open = function()
       local step, i = start(), 0
+      if type(step) ~= "function" then
+        core.misuse("generate: the function must return an iterator (a function), not %s",
+          core.show(step))
+      end
       local function take(row, first, ...)
         if first == nil then
           return nil

@@ -80,6 +80,11 @@ local seeded = { seed = true }
 
 local function read(n, options, known, what)
   options = core.options(options, known, what)
+  for _, flag in ipairs { "shift", "centered" } do
+    if options[flag] ~= nil and type(options[flag]) ~= "boolean" then
+      core.misuse("%s: %s: true or false is needed, not %s", what, flag, core.show(options[flag]))
+    end
+  end
   return core.integer(n, 1, what .. ": n"), core.seed(options, what), options
 end
 
