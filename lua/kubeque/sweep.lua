@@ -81,6 +81,9 @@ end
 function Reader:bounds()
   local low = self:number("the first bound")
   self:expect("..", "\"..\" is needed between the bounds, like 0..1")
+  if self:take("%.") then
+    self:fail("two points stand between the bounds, like 1..3 (a bound of 0.3 is written so)")
+  end
   return low, self:number("the second bound")
 end
 
@@ -136,9 +139,15 @@ local function range(reader)
   return { params = require("kubeque.params.grid").range(first, last, step) }
 end
 
+-- What is read as a range where it stands alone.
+local RANGE <const> = "^[+-]?%.?%d[%d.eE+-]-%.%."
+
 ---One value of a list; quoted as in CSV.
 local function value(reader)
   if not reader:take("\"") then
+    if reader:rest():find(RANGE) then
+      reader:fail("a range stands alone, not in a list; a value of that text is written in quotes")
+    end
     return reader:take("[^,]*")
   end
   local parts, from = {}, reader.at - 1
@@ -187,7 +196,7 @@ local function read(reader, options)
   if kind and kinds[kind] then
     reader.at = reader.at + #kind + 1
     return kinds[kind](reader, options)
-  elseif reader:rest():find "^[+-]?%.?%d[%d.eE+-]-%.%." then
+  elseif reader:rest():find(RANGE) then
     return range(reader)
   end
   check_kind(reader)
@@ -201,7 +210,9 @@ end
 local function factor(text, number, options)
   local name = text:match "^([^=]*)="
   return misuse.within(("factor %d, %s: "):format(number, text), function()
-    if not name or name == "" then
+    if not utf8.len(text) then
+      misuse.raise("the text is not UTF-8")
+    elseif not name or name == "" then
       misuse.raise("a factor is NAME=VALUES, like lr=0.1,0.2 or seed=1..5")
     end
     local made = read(setmetatable({ text = text, at = #name + 2 }, Reader), options)
@@ -246,10 +257,15 @@ local function zip_group(factors, names)
   return out
 end
 
-local function zip_names(text)
+---The names of a group; `taken`: name -> the group that has it.
+local function zip_names(text, taken)
   local names = {}
   for name in (text .. ","):gmatch "([^,]*)," do
     names[#names + 1] = name
+    if taken[name] then
+      misuse.raise("--zip %s: \"%s\" stands in --zip %s already", text, name, taken[name])
+    end
+    taken[name] = text
   end
   if #names < 2 then
     misuse.raise("--zip %s: at least two names are needed, like --zip a,b", text)
@@ -301,8 +317,9 @@ function M.params(texts, options)
     misuse.raise("at least one factor is needed, like lr=0.1,0.2 or seed=1..5")
   end
   check_duplicates(factors)
+  local taken = {}
   for _, text in ipairs(options.zip or {}) do
-    factors = zip_group(factors, zip_names(text))
+    factors = zip_group(factors, zip_names(text, taken))
   end
   local kind, n = points_of(options)
   local _, drawn = require("kubeque.params.combine").split(factors)

@@ -41,6 +41,10 @@ t.is(of("a=1,2", "b=x,y"), "a,b;1 x;1 y;2 x;2 y", "the last factor varies fastes
 
 t.is(text(sweep.params({ "a=1,2", "b=x,y", "c=7,8" }, { zip = { "a,c" } })),
   "a,c,b;1 7 x;1 7 y;2 8 x;2 8 y", "zip: in the place of the first")
+t.is(text(sweep.params { "a=5,\"1..3\"" }), "a;5;1..3", "a text like a range, in quotes")
+t.is(text(sweep.params { "a=..3,v1..v2" }), "a;..3;v1..v2", "texts that are no ranges")
+t.is(text(sweep.params { "a=9223372036854775806..9223372036854775808" }), "a;9223372036854775806",
+  "a whole number keeps its digits where the bounds are fractions")
 t.is(text(sweep.params({ "k=0", "a=1,2", "b=x,y", "c=7,8", "d=3,4" }, { zip = { "c,a", "b,d" } })),
   "k,a,c,b,d;0 1 7 x 3;0 1 7 y 4;0 2 8 x 3;0 2 8 y 4", "two groups")
 
@@ -111,6 +115,12 @@ for why, got in pairs {
   ["--zip: \"a\" has 2 rows and \"b\" has 3"] = fails({ "a=1,2", "b=1..3" }, { zip = { "a,b" } }),
   ["--zip: there is no factor \"c\""] = fails({ "a=1,2", "b=1..3" }, { zip = { "a,c" } }),
   ["--zip a: at least two names"] = fails({ "a=1,2", "b=1..3" }, { zip = { "a" } }),
+  ["--zip a,a: \"a\" stands in --zip a,a already"] = fails({ "a=1,2", "b=1,2" }, { zip = { "a,a" } }),
+  ["--zip b,c: \"b\" stands in --zip a,b already"] = fails({ "a=1,2", "b=1,2", "c=1,2" },
+    { zip = { "a,b", "b,c" } }),
+  ["factor 1, a=5,1..3: character 5: a range stands alone"] = fails { "a=5,1..3" },
+  ["factor 1, a=1...3: character 7: two points stand between the bounds"] = fails { "a=1...3" },
+  ["the text is not UTF-8"] = fails { "a=\xff" },
   ["--zip: \"b\" is random"] = fails({ "a=1", "b=uniform:0..1" }, { zip = { "a,b" } }),
   ["unknown option 'sampel' (did you mean 'sample'?)"] = fails({ "a=1" }, { sampel = 1 }),
 } do

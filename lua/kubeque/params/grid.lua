@@ -12,7 +12,7 @@ local M = {}
 local WHOLE = 2.0 ^ 53
 
 local function rounded(x, digits)
-  if x % 1 == 0 and x < WHOLE and x > -WHOLE then
+  if math.type(x) == "integer" or x % 1 == 0 and x < WHOLE and x > -WHOLE then
     return x
   end
   return tonumber(("%%.%dg"):format(digits):format(x))
