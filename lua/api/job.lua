@@ -71,8 +71,9 @@ end]] },
         returns = { { "results" } },
         help = "What the tasks that succeeded left: rows with the parameters, the columns of "
           .. "tasks.csv, and what the file holds. A JSON object gives fields; a JSON list, JSONL, "
-          .. "CSV or TSV many rows; any other file the field `text`. A task without the file is an "
-          .. "error." },
+          .. "CSV or TSV many rows; any other file the field `text`. NaN, Infinity, null and, in "
+          .. "tables, nan, inf, NA and nothing at all do not count where the smallest, the mean and "
+          .. "so on are asked for. A task without the file is an error." },
       { "stdout", args = { { "task", "integer", optional = true, default = "the only one" } },
         returns = { { "string" } }, help = "The output of a task, so far." },
       { "path", args = { { "task", "integer" }, { "file", "string", optional = true } },

@@ -118,9 +118,12 @@ function M.results(job, file, o)
   for task, texts in M.tasks(job, o.state or "succeeded") do
     local dir = file and kubeque.results.path(job, task.kq_task)
     local path = dir and dir .. "/" .. file
+    local stat = path and kubeque.fs.stat(path)
     if not file then
       rows[#rows + 1] = results.merge(task, nil, texts)
-    elseif path and kubeque.fs.stat(path) then
+    elseif stat and stat.type ~= "file" then
+      fault.raisef("not_found", "task %s.%d left %s, which is no file", job.id, task.kq_task, file)
+    elseif stat then
       for _, fields in ipairs(results.read(path)) do
         rows[#rows + 1] = results.merge(task, fields, texts)
       end

@@ -3,14 +3,15 @@
 -- ipairs) with the methods below; each gives a new one.
 
 local fault = require "kubeque.fault"
+local loose = require "kubeque.loose"
 local misuse = require "kubeque.misuse"
 
 local M = {}
 
 local methods = {}
 
--- The parameters of a row as they were submitted: row -> { name = text }.
-local submitted = setmetatable({}, { __mode = "k" })
+-- The parameters of a row as they were submitted: row -> { name = text }; its fields that are null.
+local submitted, nulls = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 
 local function method_names()
   local names = {}
@@ -57,17 +58,39 @@ function M.value(text)
   return text
 end
 
-local function same_field(rows, field)
+---Raises unless some row has the field, if only with null in it.
+---@param rows table[]
+---@param field string
+function M.check_field(rows, field)
   local names, seen = {}, {}
   for _, row in ipairs(rows) do
-    for name in pairs(row) do
-      if not seen[name] then
+    for _, from in ipairs { row, nulls[row] } do
+      for name in pairs(from) do
+        names[#names + 1] = not seen[name] and name or nil
         seen[name] = true
-        names[#names + 1] = name
       end
     end
   end
-  misuse.raise("no result has a field %s%s", tostring(field), misuse.hint(field, names))
+  if not seen[field] then
+    misuse.raise("no result has a field %s%s", tostring(field), misuse.hint(field, names))
+  end
+end
+
+-- How programs write what is no number.
+local not_finite = { nan = 0 / 0, inf = 1 / 0, infinity = 1 / 0 }
+
+---A value as a number: NaN for what stands for none ("", NA, nan), nil when it is something else.
+---@param v any
+---@return number|nil
+function M.number(v)
+  if type(v) ~= "string" or tonumber(v) then
+    return tonumber(v)
+  elseif v == "" or v == "NA" then
+    return not_finite.nan
+  end
+  local sign, word = v:match "^([+-]?)(%a+)$"
+  local n = not_finite[word and word:lower()]
+  return n and (sign == "-" and -n or n)
 end
 
 ---The rows that have the field, and its value in each; `numbers`: only numbers will do.
@@ -81,7 +104,7 @@ local function with_field(rows, field, numbers)
       v = row[field]
     end
     if numbers and v ~= nil then
-      local n = tonumber(v)
+      local n = M.number(v)
       if not n then
         misuse.raise('task %s: %s is "%s", not a number', tostring(row.kq_task), tostring(field),
           tostring(v))
@@ -94,10 +117,13 @@ local function with_field(rows, field, numbers)
     end
   end
   if #list == 0 then
-    if #rows > 0 and type(field) ~= "function" then
-      same_field(rows, field)
+    if #rows == 0 then
+      misuse.raise "there are no results to choose from"
+    elseif type(field) ~= "function" then
+      M.check_field(rows, field)
     end
-    misuse.raise "there are no results to choose from"
+    misuse.raise("no result has a number%s: there is none to choose", type(field) == "function"
+      and "" or " in " .. tostring(field))
   end
   return list, value
 end
@@ -307,21 +333,16 @@ end
 
 -- ---- reading ----
 
-local function plain(value)
-  if value == kubeque.json.null then
-    return nil
-  end
-  return value
-end
-
 local function add_object(rows, object)
+  local is_object = type(object) == "table" and type(next(object)) ~= "number"
   local row = {}
-  if type(object) == "table" and type(next(object)) ~= "number" then
-    for name, value in pairs(object) do
-      row[name] = plain(value)
+  for name, value in pairs(is_object and object or { value = object }) do
+    if value == kubeque.json.null then
+      nulls[row] = nulls[row] or {}
+      nulls[row][name] = true
+    else
+      row[name] = value
     end
-  else
-    row.value = plain(object)
   end
   rows[#rows + 1] = row
 end
@@ -330,7 +351,7 @@ local readers = {}
 
 function readers.json(text)
   local rows = {}
-  local value = fault.check(kubeque.json.decode(text))
+  local value = fault.check(loose.decode(text))
   if type(value) == "table" and type(value[1]) == "table" then
     for _, item in ipairs(value) do
       add_object(rows, item)
@@ -345,7 +366,7 @@ function readers.jsonl(text)
   local rows = {}
   for line in text:gmatch "[^\n]+" do
     if line:find "%S" then
-      add_object(rows, fault.check(kubeque.json.decode(line)))
+      add_object(rows, fault.check(loose.decode(line)))
     end
   end
   return rows
@@ -396,7 +417,7 @@ function M.read(path)
   return rows
 end
 
----A row: the task's own columns, and over them what a file says.
+---A row: the task's own columns, and over its parameters what a file says.
 ---@param task table a row of job:tasks()
 ---@param fields? table
 function M.merge(task, fields, texts)
@@ -405,8 +426,11 @@ function M.merge(task, fields, texts)
     row[name] = value
   end
   for name, value in pairs(fields or {}) do
-    row[name] = value
+    if not name:find "^kq_" then
+      row[name] = value
+    end
   end
+  nulls[row] = nulls[fields or row]
   submitted[row] = texts
   return row
 end

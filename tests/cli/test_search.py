@@ -112,6 +112,23 @@ def _(home):
     assert fresh.code == 0 and fresh.out == first.out and len(runs(home)) == 26, fresh
 
 
+@test("trials that diverge (NaN, null, inf, in JSON and in CSV) are failed trials, and the search goes on")
+def _(home):
+    text = """
+local best = kubeque.search.run { search = kubeque.search.random { space = { x = params.uniform(0, 1) }, trials = 6 }, batch = 1,
+  job = { command = { "sh", "^odd.sh" } }, file = set.file, value = "loss" }
+print(best.value, best.failed)
+"""
+    script = "case $(cat $RUNS | wc -l) in {} esac; echo >> $RUNS\n"
+    for name, odd in (("a.json", ['{"loss": NaN}', '{"loss": null}', '{"loss": Infinity, "kq_task": 5}', '{"loss": 2}', '{"loss": -Infinity}', '{"loss": 3}']),
+                      ("a.csv", ["loss\nnan", "loss\n\"\"", "loss\ninf", "loss\n2", "loss\nNA", "loss\n3"])):
+        setup(home, text)
+        home.file("runs", "")
+        home.file("odd.sh", script.format(" ".join(f"{i}) printf '%b' '{t}' > {name};;" for i, t in enumerate(odd))))
+        result = home.kq("run", "--fresh", "s.lua", "--set", "file=" + name)
+        assert result.code == 0 and result.out == "2\t4\n", result
+
+
 @test("a search of the script's own: an ask/tell table, a function that makes the jobs, CSV results")
 def _(home):
     setup(home, BISECT)

@@ -135,6 +135,20 @@ local function collection()
   return results.new(list, { "lr", "opt" })
 end
 
+do
+  local task = { kq_task = 7, x = 1 }
+  local row = results.merge(task, { kq_task = 9, kq_mine = 1, x = 2 })
+  same({ row.kq_task, row.x }, { 7, 2 }, "a file says what it likes of parameters, nothing of the task")
+  local list = results.new({ { kq_task = 1, v = "nan" }, { kq_task = 2, v = "" }, { kq_task = 3, v = "NA" },
+    { kq_task = 4, v = "-inf" }, { kq_task = 5, v = "2" } }, {})
+  is(list:min("v").kq_task, 4, "texts that say inf are numbers")
+  is(list:max("v").kq_task, 5, "texts that say nan, NA or nothing do not count")
+  local fine, why = pcall(list.min, results.new({ { v = "NaN" } }, {}), "v")
+  ok(not fine and why:find("no result has a number in v", 1, true), "none that counts")
+  fine, why = pcall(list.min, results.new({ { v = "abc", kq_task = 1 } }, {}), "v")
+  ok(not fine and why:find('v is "abc", not a number', 1, true), "a text that is no number")
+end
+
 local c = collection()
 is(#c, 6, "a collection is a list")
 is(c:min("loss").kq_task, 2, "min: the first of equal ones")
@@ -203,6 +217,14 @@ same(results.read(file("a.json", '{"loss": 0.5, "n": 3, "gone": null}')), { { lo
 same(results.read(file("b.json", '[{"a": 1}, {"a": 2}]')), { { a = 1 }, { a = 2 } }, "a JSON list")
 same(results.read(file("e.json", "[]")), {}, "an empty one")
 same(results.read(file("n.json", "7")), { { value = 7 } }, "a JSON number")
+local odd = results.read(file("nan.json", '\xef\xbb\xbf{"a": NaN, "b": [-Infinity, Infinity], '
+  .. '"c": "NaN \\"Infinity", "d": 12345678901234567890123, "e": 1.25, "f": -1e-3}'))[1]
+ok(odd.a ~= odd.a and odd.b[1] == -1 / 0 and odd.b[2] == 1 / 0, "numbers as Python writes them")
+same({ odd.c, odd.d, odd.e, odd.f }, { 'NaN "Infinity', 12345678901234567890123, 1.25, -1e-3 },
+  "texts are left alone, long numbers are rounded")
+for _, bad in ipairs { "{NaN: 1}", '{"a": nan}', '{"a": NaNa}', '{"a": "NaN}', "NaN NaN" } do
+  ok(not pcall(results.read, file("bad.json", bad)), "no JSON: " .. bad)
+end
 same(results.read(file("a.jsonl", '{"a": 1}\n\n{"a": 2}\n')), { { a = 1 }, { a = 2 } }, "JSONL")
 same(results.read(file("a.csv", 'a,b\n1,"x,y"\n02,z\n')), { { a = 1, b = "x,y" },
   { a = "02", b = "z" } }, "CSV")

@@ -54,7 +54,7 @@ local function halving(o)
 end
 
 ---Drives it with a function; the sizes and amounts of its rungs.
-local function rungs_of(h, value, n)
+local function rungs_of(h, value_of, n)
   local sizes, asked = {}, 0
   while true do
     local rows = h:suggest(n or 1000)
@@ -70,7 +70,7 @@ local function rungs_of(h, value, n)
       asked = asked + 1
     end
     for _, one in ipairs(rows) do
-      h:tell(one, value(one))
+      h:tell(one, value_of(one))
     end
   end
 end

@@ -82,11 +82,12 @@ local function value_of(s, row)
   else
     value = row[s.o.value]
   end
-  if value ~= nil and not tonumber(value) then
+  local number = require("kubeque.results").number(value)
+  if value ~= nil and not number then
     misuse.raise('search.run: task %s.%d: %s is "%s", not a number', row.kq_job, row.kq_task,
       type(s.o.value) == "string" and s.o.value or "value", tostring(value))
   end
-  return space.finite(tonumber(value))
+  return space.finite(number)
 end
 
 ---Submits (or finds) the job of a batch and waits for it; what its rows gave, null for failures.
@@ -110,7 +111,7 @@ local function results_of(s, rows, k)
   if #results == 0 then
     results = job:results(s.o.file) -- not one has the file: its name is wrong
   elseif type(s.o.value) == "string" then
-    results:list(s.o.value) -- or that of the field
+    require("kubeque.results").check_field(results, s.o.value) -- or that of the field
   end
   for _, row in ipairs(results) do
     local value = value_of(s, row)

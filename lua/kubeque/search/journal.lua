@@ -30,9 +30,10 @@ local function read(path)
   for line, stop in text:gmatch "([^\n]*)\n()" do
     local fine, entry = pcall(kubeque.json.decode, line)
     local n = fine and type(entry) == "table" and (entry.ask or entry.tell)
-    if n and entry.ask and n == #batches + 1 then
+    if n and entry.ask and n == #batches + 1 and type(entry.rows) == "table" then
       batches[n] = { rows = entry.rows, bytes = stop - 1 }
-    elseif n and entry.tell and batches[n] and not batches[n].values then
+    elseif n and entry.tell and batches[n] and not batches[n].values
+      and type(entry.values) == "table" and #entry.values == #batches[n].rows then
       batches[n].values, batches[n].bytes = entry.values, stop - 1
     else
       break
