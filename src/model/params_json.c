@@ -1,6 +1,6 @@
 /*
  * A list of objects in a .json file, read as JSON Lines: brackets and commas around its elements
- * go, each element becomes one line. Nothing is kept but a few flags, so a list of any length streams.
+ * go, each element becomes one line. Only a few flags are kept, so a list of any length streams.
  */
 #include "base/base.h"
 #include "model/params_impl.h"

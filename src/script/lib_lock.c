@@ -3,8 +3,8 @@
  *   fs.append(path, text) -> true: the text is at the end of the file (made 0600 if missing), and
  *   on disk
  *   fs.lock(path[, seconds]) -> lock, or nil, text, "busy" when somebody has it for longer than
- *   that (default 0: not waited for; -1: for ever). The file is made if missing and stays. lock:close(),
- *   also by `local lock <close>`; it ends with the process in any case.
+ *   that (default 0: not waited for; -1: for ever). The file is made if missing and stays.
+ *   lock:close(), also by `local lock <close>`; it ends with the process in any case.
  */
 #include <fcntl.h>
 #include <string.h>

@@ -227,7 +227,7 @@ static void replace_functions(lua_State *L)
 	lua_pop(L, 2);
 }
 
-/* glob of texts as long as paths are: what it does is the product of both. Upvalue: the original. */
+/* glob of texts as long as paths are: its work is the product of both. Upvalue: the original. */
 static int short_glob(lua_State *L)
 {
 	size_t pattern, text;
@@ -246,8 +246,8 @@ static int kubeque_index(lua_State *L)
 	lua_pushvalue(L, 2);
 	if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
 		return 1;
-	return luaL_error(L, "policies have no kubeque.%s: they decide, kubeque acts (there are glob, "
-			  "json, policy, units)", luaL_tolstring(L, 2, NULL));
+	return luaL_error(L, "policies have no kubeque.%s: they decide, kubeque acts (there are "
+			  "glob, json, policy, units)", luaL_tolstring(L, 2, NULL));
 }
 
 /* The part of kubeque that only computes. */

@@ -2,8 +2,8 @@
 #define WORK_SPOOL_H
 /*
  * Rows that a script makes, kept in an unnamed temporary file as CSV: made once, so that all that
- * is done with them afterwards runs at the speed of C and sees the same rows. Values are written one
- * way (base/number.h), so equal rows are equal bytes.
+ * is done with them afterwards runs at the speed of C and sees the same rows. Values are written
+ * one way (base/number.h), so equal rows are equal bytes.
  *
  * After an error only spool_release() may follow.
  */

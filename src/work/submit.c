@@ -179,7 +179,7 @@ static int bind_job(struct submission *s, const char *root, struct err *err)
 		       "(kubeque clean): submit it again");
 }
 
-/* The policies of the job, put or found anew just before it is bound: no collector sees them old. */
+/* The job's policies, put or found anew just before it is bound: no collector sees them old. */
 static int store_policy(struct submission *s, struct err *err)
 {
 	const struct submit_spec *spec = s->spec;
@@ -339,7 +339,7 @@ static int run(struct submission *s, struct err *err)
 	    plan_check(&s->plan, err) < 0)
 		return -1;
 	s->out->n = s->plan.n;
-	/* What it is about does not depend on the answer: it is asked once, when the job is stored. */
+	/* A digest does not depend on the answer: the policies are asked once, to store. */
 	if (!s->plan.content && submission_ask_policy(s, err) < 0)
 		return -1;
 	spec = s->spec;

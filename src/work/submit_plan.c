@@ -318,8 +318,8 @@ static int check_rows(struct plan *p, struct task_maker *m, struct err *err)
 
 	while ((ret = rows_next(&p->rows, &row, err)) > 0) {
 		if (++p->n > SEQ_MAX)
-			return err_set(err, ERR_USAGE, "%s: more than %d tasks", p->rows.source.name,
-				       SEQ_MAX);
+			return err_set(err, ERR_USAGE, "%s: more than %d tasks",
+				       p->rows.source.name, SEQ_MAX);
 		if ((p->n & 0xfff) == 0 && p->to->stop && p->to->stop(p->to->ctx))
 			return err_set(err, ERR_INTERRUPTED, "interrupted");
 		if (p->task_class) /* by row, from now on by task */

@@ -33,8 +33,8 @@ r:tell(first[2], nil)
 r:tell(rest[1], 1)
 r:tell(rest[2], 0 / 0)
 r:tell(rest[3], math.huge)
-local row, value = r:best()
-ok(row == rest[1] and value == 1, "the best is the smallest; failures and NaN are none")
+local row, least = r:best()
+ok(row == rest[1] and least == 1, "the best is the smallest; failures and NaN are none")
 is(#search.random { space = { a = { 1, 2 }, b = { 1, 2 } }, trials = 9 }:suggest(9), 4,
   "a space that ends, ends")
 is(search.random { space = params.space { a = { 1, 2 } }, trials = 1 }:suggest(1)[1].a // 1 > 0, true,

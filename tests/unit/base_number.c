@@ -75,7 +75,8 @@ int main(void)
 	is_text(1.7976931348623157e308, "1.7976931348623157e+308");
 	is_text(2251799813685249.5, "2251799813685249.5");
 	is_text(0.999999999999999, "0.999999999999999");
-	ok(number_text((double)NAN, out) == 0 && number_text((double)INFINITY, out) == 0, "what is no number has no text");
+	ok(number_text((double)NAN, out) == 0 && number_text((double)INFINITY, out) == 0,
+	   "what is no number has no text");
 
 	for (uint64_t i = 1; i <= 300000; i++) {
 		uint64_t bits = mix(i * 0x9e3779b97f4a7c15u);
