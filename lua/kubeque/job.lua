@@ -180,8 +180,6 @@ end
 
 -- ---- waiting ----
 
-local wait_options = { "check", "show", "timeout" }
-
 ---What the end of the job means for the script: true; nil and "failed"; or a fault.
 local function outcome(self, rec, check)
   if require("kubeque.progress").succeeded(rec) then
@@ -197,19 +195,20 @@ local function outcome(self, rec, check)
     require("kubeque.progress").tasks_text(all), rec.id), 1)
 end
 
-local function seconds(value)
-  if type(value) == "string" then
-    local n, why = kubeque.units.duration(value)
-    return n or misuse.raise("wait: option timeout: %s", why)
-  elseif value ~= nil and (type(value) ~= "number" or value < 0 or value ~= value) then
-    misuse.raise("wait: option timeout: seconds expected, got %s", tostring(value))
+---Reads the options of wait, wait_all and wait_any.
+local function read_wait(what, o)
+  misuse.keys(what, o, { "check", "show", "timeout" })
+  o = o or {}
+  misuse.choice(what .. ": option show", o.show, { "all", "any", "failed" })
+  if o.check ~= nil and type(o.check) ~= "boolean" then
+    misuse.raise("%s: option check: true or false expected, got a %s", what, type(o.check))
   end
-  return value
+  return { check = o.check, show = o.show,
+    timeout = misuse.seconds(what .. ": option timeout", o.timeout) }
 end
 
 ---Waits for some jobs; their records, or nil and why it ended sooner.
 local function wait_for(list, o)
-  o = o or {}
   local ctx, open, records = context(), {}, {}
   for i, job in ipairs(list) do
     rawset(job, "waited", true)
@@ -220,7 +219,7 @@ local function wait_for(list, o)
   end
   if #open > 0 and not (o.any and #open < #list) then
     local code, why = require("kubeque.progress").wait(ctx, open, { show = o.show, any = o.any,
-      timeout = seconds(o.timeout), start_nodes = wants_nodes(list[1]) })
+      timeout = o.timeout, start_nodes = wants_nodes(list[1]) })
     if why == "interrupted" then
       fault.raise("interrupted", "", code)
     elseif why ~= "over" then
@@ -242,8 +241,7 @@ end
 ---@return boolean|nil done true when all tasks succeeded
 ---@return string|nil why "failed" or "timeout"
 function methods:wait(o)
-  misuse.keys("wait", o, wait_options)
-  o = o or {}
+  o = read_wait("wait", o)
   local records, why = wait_for({ self }, o)
   if not records then
     return nil, why
@@ -271,8 +269,7 @@ end
 ---@return boolean|nil done
 ---@return string|nil why
 function M.wait_all(list, o)
-  misuse.keys("wait_all", o, wait_options)
-  list, o = check_list("wait_all", list), o or {}
+  list, o = check_list("wait_all", list), read_wait("wait_all", o)
   local records, why = wait_for(list, o)
   if not records then
     return nil, why
@@ -293,12 +290,11 @@ end
 ---@return table|nil job the first of them that is over
 ---@return string|nil why "failed" beside the job, or "timeout"
 function M.wait_any(list, o)
-  misuse.keys("wait_any", o, wait_options)
-  list = check_list("wait_any", list)
+  list, o = check_list("wait_any", list), read_wait("wait_any", o)
   if #list == 0 then
     misuse.raise "wait_any: the list is empty"
   end
-  o = { any = true, check = o and o.check, show = o and o.show, timeout = o and o.timeout }
+  o.any = true
   local records, why = wait_for(list, o)
   if not records then
     return nil, why
@@ -370,6 +366,9 @@ end
 function methods:fetch(dir, o)
   misuse.keys("fetch", o, { "flat", "only", "force", "ranges" })
   o = o or {}
+  if dir ~= nil and type(dir) ~= "string" then
+    misuse.raise("fetch: a directory expected, got a %s", type(dir))
+  end
   check_planned(self)
   return require("kubeque.download").job(context(), record(self), o.ranges, { dest = dir,
     flat = o.flat, force = o.force, only = type(o.only) == "string" and { o.only } or o.only })

@@ -65,15 +65,20 @@ function M.tasks(job, state)
   end
 end
 
----The directory of a task's results.
-local function directory(job, n)
+local function check_task(job, n)
   if math.type(n) ~= "integer" or n < 1 or n > job.n then
     misuse.raise("job %s has tasks 1 to %d, there is no %s", job.id, job.n, tostring(n))
   end
+end
+
+---The directory of a task's results.
+local function directory(job, n)
+  check_task(job, n)
   local dir, why, code = kubeque.results.path(job, n)
   if not dir and not why then
     why, code = ("task %s.%d has no results: it made none (kubeque explain %s.%d), option outputs "
-      .. "keeps none, or they were removed"):format(job.id, n, job.id, n), "not_found"
+      .. "keeps none, or they were removed (kubeque clean %s lets a recipe make them again)"):format(
+      job.id, n, job.id, n, job.id), "not_found"
   end
   return fault.check(dir, why, code)
 end
@@ -102,6 +107,7 @@ function M.stdout(job, n)
   if n == nil and job.n > 1 then
     misuse.raise("stdout: which task? job %s has %d", job.id, job.n)
   end
+  check_task(job, n or 1)
   local path = kubeque.results.stdout(job, n or 1)
   return path and fault.check(kubeque.fs.read(path)) or ""
 end

@@ -46,6 +46,36 @@ function M.within(text, fn, ...)
   return table.unpack(result, 2, result.n)
 end
 
+---Seconds, given as a number or as a text such as "5m"; nil for nil.
+---@param what string how messages call it
+---@param value any
+---@return number|nil
+function M.seconds(what, value)
+  if type(value) == "string" then
+    local n, why = kubeque.units.duration(value)
+    return n or M.raise("%s: %s", what, why)
+  elseif value ~= nil and not (type(value) == "number" and value >= 0) then
+    M.raise("%s: seconds expected, got %s", what, type(value) == "number" and tostring(value)
+      or "a " .. type(value))
+  end
+  return value
+end
+
+---Raises unless the value is one of some texts, or nil.
+---@param what string how messages call it
+---@param value any
+---@param names string[]
+function M.choice(what, value, names)
+  for _, name in ipairs(names) do
+    if value == name then
+      return
+    end
+  end
+  if value ~= nil then
+    M.raise("%s: %s expected, got %s", what, table.concat(names, " or "), tostring(value))
+  end
+end
+
 ---Raises unless the table is a list, without a hole and without other keys.
 ---@param what string how messages call it
 ---@param t table

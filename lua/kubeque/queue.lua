@@ -68,9 +68,10 @@ end
 ---@return boolean|nil succeeded did every task succeed?
 function M.wait(job, o)
   misuse.keys("kubeque.queue.wait", o, { "timeout" })
+  local timeout = misuse.seconds("kubeque.queue.wait: option timeout", o and o.timeout)
   return guarded(function()
     local row, ctx = row_of("wait", job), silent()
-    local code, why = require("kubeque.progress").wait(ctx, { row }, { timeout = o and o.timeout,
+    local code, why = require("kubeque.progress").wait(ctx, { row }, { timeout = timeout,
       done_lines = false, silent = true })
     if why ~= "over" then
       fault.raise(why, why == "timeout" and row.id .. " is not over yet" or "interrupted")

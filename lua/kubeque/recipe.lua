@@ -174,6 +174,11 @@ local function handler(source, trace)
         return { code = "script", message = place(source) .. ": " .. f.message, exit = 7 }
       end
       return value
+    elseif type(value) == "string" and not trace then
+      -- an argument that kubeque passed on: the script's line is the one to look at
+      value = value:gsub("^kubeque/[%w_/]+%.lua:%d+: (%l+ [a-z#0-9' ]+)", function(text)
+        return (text:find "^bad argument" or text:find "^option '") and place(source) .. ": " .. text
+      end)
     elseif type(value) ~= "string" then
       value = ("%s: error raised with %s"):format(place(source), type(value) == "table"
         and "a table" or tostring(value))

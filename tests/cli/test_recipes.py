@@ -263,12 +263,20 @@ def _(home):
             ("return params.range(1, 3)", "bad.lua: it returns params, which is no job"),
             ("return { command = 'true' }", "bad.lua: it returns a table with the key command: return a job, job{...}, or a list"),
             ("return job { command = 'true' }, job { command = 'true' }", "bad.lua: it returns 2 values: several jobs are returned as a list"),
+            ("local a = job { command = 'true' }:submit()\na:kill {}", "bad.lua:2: bad argument #2 to 'kill' (string expected, got table)"),
+            ("local a = job { command = 'true' }:submit()\na:wait { show = 'al' }", "bad.lua:2: wait: option show: all or any or failed expected, got al"),
+            ("local a = job { command = 'true' }:submit()\na:wait { check = 1 }", "bad.lua:2: wait: option check: true or false expected, got a number"),
+            ("local a = job { command = 'true' }:submit()\na:wait { timeout = {} }", "bad.lua:2: wait: option timeout: seconds expected, got a table"),
+            ("local a = job { command = 'true' }:submit()\na:stdout(2)", "has tasks 1 to 1, there is no 2"),
+            ("local a = job { command = 'true' }:submit()\na:wait()\na:fetch {}", "bad.lua:3: fetch: a directory expected, got a table"),
+            ("kubeque.queue.wait('x', { timeout = 'soon' })", "bad.lua:1: kubeque.queue.wait: option timeout: "),
             ("set.x = 1", "bad.lua:1: set.x: what --set gives cannot be changed"),
             ("kubeque.wait_any {}", "bad.lua:1: wait_any: the list is empty"),
             ("kubeque.once('x')", "bad.lua:1: once: a name and a function expected")):
         home.file("bad.lua", text)
         result = home.kq("run", "-q", "bad.lua")
-        assert result.code == 7 and len(result.lines) == 1 and result.lines[0].startswith("kubeque run: " + says), (text, result)
+        assert result.code == 7 and len(result.lines) == 1 and result.lines[0].startswith("kubeque run: "), (text, result)
+        assert ("kubeque run: " + says if says.startswith("bad.lua") else says) in result.lines[0], (text, result)
     assert home.kq("run", "nosuch.lua").code == 2
     result = home.kq("run", "nosuch")
     assert result.code == 2 and 'there is no recipe "nosuch"' in result.err, result
