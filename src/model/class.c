@@ -336,5 +336,6 @@ bool class_equal(const struct class *a, const struct class *b)
 {
 	return resources_equal(&a->r, &b->r) && a->limits == b->limits &&
 	       strcmp(a->image, b->image) == 0 && a->timeout_ms == b->timeout_ms &&
-	       a->retries == b->retries && a->keep_work == b->keep_work;
+	       a->retries == b->retries && a->keep_work == b->keep_work &&
+	       strcmp(a->avoid, b->avoid) == 0;
 }

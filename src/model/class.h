@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "model/task.h"
 
 enum {
 	RESOURCE_NAME_SIZE = 40, /* with the NUL */
@@ -49,6 +50,9 @@ struct class {
 	int64_t timeout_ms;   /* -1: as in the manifest's common part; 0: none */
 	int64_t retries;      /* -1: as in common */
 	bool keep_work;       /* also where common does not say so (retry --keep-work) */
+	/* Node whose attempt failed: the next one is made by another, while there is one that can.
+	 * "": any node. */
+	char avoid[NODE_ID_SIZE];
 };
 
 /* cpu 1, everything else 0, image "none", timeout and retries as in common. */

@@ -136,6 +136,10 @@ void class_add_json(struct buf *out, const struct class *c)
 		buf_addf(out, ",\"retries\":%lld", (long long)c->retries);
 	if (c->keep_work)
 		buf_adds(out, ",\"keep_work\":true");
+	if (*c->avoid) {
+		buf_adds(out, ",\"avoid\":");
+		buf_add_json(out, c->avoid, strlen(c->avoid));
+	}
 	buf_addch(out, '}');
 }
 
@@ -167,6 +171,16 @@ static int count_from(const char *key, json_t *v, int64_t *out, struct err *err)
 	return 0;
 }
 
+/* A text that fits into `size`, without zero bytes. */
+static int text_from(const char *key, json_t *v, char *out, size_t size, struct err *err)
+{
+	if (!json_is_string(v) || json_string_length(v) >= size ||
+	    json_string_length(v) != strlen(json_string_value(v)))
+		return err_set(err, ERR_USAGE, "%s: not a text below %zu bytes", key, size);
+	snprintf(out, size, "%s", json_string_value(v));
+	return 0;
+}
+
 static int class_key(const char *key, json_t *v, struct class *c, struct err *err)
 {
 	if (strcmp(key, "resources") == 0)
@@ -181,14 +195,11 @@ static int class_key(const char *key, json_t *v, struct class *c, struct err *er
 		c->keep_work = json_is_true(v);
 		return 0;
 	}
-	if (strcmp(key, "image") != 0)
-		return err_set(err, ERR_USAGE, "class: unknown key %.60s", key);
-	if (!json_is_string(v) || json_string_length(v) >= CLASS_IMAGE_SIZE ||
-	    json_string_length(v) != strlen(json_string_value(v)))
-		return err_set(err, ERR_USAGE, "image: not a text below %d bytes",
-			       CLASS_IMAGE_SIZE);
-	snprintf(c->image, sizeof(c->image), "%s", json_string_value(v));
-	return 0;
+	if (strcmp(key, "avoid") == 0)
+		return text_from(key, v, c->avoid, sizeof(c->avoid), err);
+	if (strcmp(key, "image") == 0)
+		return text_from(key, v, c->image, sizeof(c->image), err);
+	return err_set(err, ERR_USAGE, "class: unknown key %.60s", key);
 }
 
 static int class_from(json_t *root, struct class *c, struct err *err)

@@ -16,7 +16,8 @@ enum {
 	REASON_SIZE = 512,
 	TAIL_SIZE = 2048,       /* last bytes of stdout.txt kept in the queue */
 	SHA256_HEX_SIZE = 65,
-	CLASSES_MAX = 32,
+	CLASSES_MAX = 32,       /* a job's classes */
+	CLASSES_AVOID_MAX = 24, /* as long as there are fewer, one that avoids a node is added */
 	TRIES_MAX = 10,
 	FREE_MAX = 100,
 	LOST_MAX = 5,

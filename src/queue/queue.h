@@ -109,6 +109,8 @@ struct verdict_row {
 	bool success;          /* COMPLETE: counts as succeeded */
 	int64_t due;           /* RETRY, LOSE: wall ms */
 	const char *class;     /* RETRY, LOSE: JSON of the class to move to; NULL: keep */
+	const char *second;    /* where there is no place for that: the class, and the note, */
+	const char *second_note; /* instead; NULL: keep, `note` */
 	const char *label;     /* COMPLETE, FAIL, LOSE_FAIL */
 	const char *reason;
 	const char *note;      /* goes into attempt.verdict */
@@ -116,6 +118,7 @@ struct verdict_row {
 	bool stop;             /* COMPLETE, FAIL, LOSE_FAIL: the job is to be killed, for `note` */
 	enum answer answer;    /* out */
 	bool over;             /* out: as in struct outcome */
+	bool noted_second;     /* out: by this call, not by a repetition: second_note holds */
 	bool stopped;          /* out: the job is `killing` since this commit: go on with kill() */
 };
 
@@ -275,8 +278,17 @@ struct queue_ops {
 	/* Applies verdicts, each at its version, in one commit. COMPLETE accepts the attempt; FAIL
 	 * does, too, when a result was staged (result_sha256), so that its output is published.
 	 * LOSE and LOSE_FAIL need the task's node to be lost; LOSE becomes LOSE_FAIL with label
-	 * failed(lost) at the LOST_MAX-th time. Everything is refused unless the job is open. A
-	 * 33rd class is not made: the task keeps the one it has.
+	 * failed(lost) at the LOST_MAX-th time. Everything is refused unless the job is open.
+	 *
+	 * Classes are JSON objects in a list of the job's row, of at most CLASSES_MAX; where there
+	 * is no place for `class` the task gets `second` and `second_note`, and where there is none
+	 * for that either, or nothing is said, it keeps the class it has. One with a member `avoid`
+	 * (the id of the node that shall not make the next attempt: it is for those who claim to
+	 * respect that, this side does not) is added while there are fewer than CLASSES_AVOID_MAX,
+	 * so that they leave room for others, and then takes the place of one that differs only
+	 * in having a node to avoid that is lost or gone. `avoid` is for one attempt: RETRY and
+	 * reset, keeping the class, move a task to the same class without it.
+	 *
 	 * An accepted row with `stop` moves the job to `killing` in the same commit, after all
 	 * rows: who dies then leaves a job that anyone goes on to kill. A job that this commit
 	 * ends is not stopped. */

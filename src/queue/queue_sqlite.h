@@ -156,9 +156,6 @@ int sq_asked_put(struct queue_sqlite *q, int64_t k, int64_t attempt, const char 
 /* 1: the attempt's row carries this op (vop with `verdict`), 0: not. */
 int sq_attempt_op(struct queue_sqlite *q, int64_t k, int64_t attempt, uint64_t op, bool verdict,
 		  struct err *err);
-/* Index of a class in the job's list, appended when it is new. -1: error; -2: list is full. */
-int sq_class_index(struct queue_sqlite *q, int64_t job, const char *class, int *index,
-		   struct err *err);
 
 #define SQ_JOB_COLUMNS \
 	"born, bound, v, rev, state, id, n, priority, max_running, t, ended, told, root, policy, " \
@@ -168,6 +165,15 @@ int sq_class_index(struct queue_sqlite *q, int64_t job, const char *class, int *
 #define SQ_ATTEMPT_COLUMNS \
 	"k, a, node, label, cause, exit_code, signal, started, ended, elapsed_us, user_us, " \
 	"system_us, max_memory, block_in, block_out, result, result_bytes, reason, verdict, tail"
+
+/* ---- queue_sqlite_class.c ---- */
+
+/* Index of a class in the job's list, to which it is added when it is new (see verdict() in
+ * queue.h). -1: error; -2: there is no place for it. */
+int sq_class_index(struct queue_sqlite *q, int64_t job, const char *class, int *index,
+		   struct err *err);
+/* From a class to the same one that avoids no node, if there is place for it. */
+int sq_class_plain(struct queue_sqlite *q, int64_t job, int *index, struct err *err);
 
 /* ---- queue_sqlite_finish.c, and what queue_sqlite_verdict.c needs of it ---- */
 

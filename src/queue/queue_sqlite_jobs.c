@@ -127,9 +127,24 @@ struct resetting {
 	struct queue_sqlite *q;
 	struct reset_request *r;
 	int class; /* -1: keep */
+	int plain[CLASSES_MAX]; /* by class: the one without `avoid`; -1: not looked up */
 	bool owner_lost;
 	size_t room; /* rows that may still be looked at */
 };
+
+/* The class that the row moves to. */
+static int reset_class(struct resetting *z, int64_t was, int *class, struct err *err)
+{
+	*class = z->class >= 0 ? z->class : (int)was;
+	if (z->class >= 0 || was < 0 || was >= CLASSES_MAX)
+		return 0;
+	if (z->plain[was] < 0 && sq_class_plain(z->q, z->r->job, class, err) < 0)
+		return -1;
+	if (z->plain[was] < 0)
+		z->plain[was] = *class;
+	*class = z->plain[was];
+	return 0;
+}
 
 /* Sets the row back; 1 done, 0 not one of those asked for. */
 static int reset_row(struct resetting *z, sqlite3_stmt *row, struct err *err)
@@ -140,6 +155,7 @@ static int reset_row(struct resetting *z, sqlite3_stmt *row, struct err *err)
 	bool held = task_is_held(state);
 	const char *node = db_col_text(row, 2);
 	sqlite3_stmt *st;
+	int class;
 
 	if (held ? !z->r->owner || strcmp(node, z->r->owner) != 0 :
 		   !(z->r->states & (1U << state)))
@@ -153,12 +169,14 @@ static int reset_row(struct resetting *z, sqlite3_stmt *row, struct err *err)
 	if (sq_tally(q, z->r->job, sq_tally_label(state, db_col_text(row, 4)), -1, err) < 0 ||
 	    sq_tally(q, z->r->job, "pending", 1, err) < 0)
 		return -1;
+	if (reset_class(z, db_col_int(row, 5), &class, err) < 0)
+		return -1;
 	st = db_prepare(q->db, sql_reset_row, err);
 	if (!st)
 		return -1;
 	db_bind_int(st, 1, k);
 	db_bind_int(st, 2, (int64_t)z->r->op);
-	db_bind_int(st, 3, z->class >= 0 ? z->class : db_col_int(row, 5));
+	db_bind_int(st, 3, class);
 	return sq_run(q, st, err) < 0 || sq_failures_forget(q, k, err) < 0 ? -1 : 1;
 }
 
@@ -229,6 +247,8 @@ static int reset_prepare(struct resetting *z, struct err *err)
 		z->owner_lost = node == NODE_LOST;
 	}
 	z->class = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(z->plain); i++)
+		z->plain[i] = -1;
 	if (!z->r->class)
 		return 0;
 	rc = sq_class_index(q, z->r->job, z->r->class, &z->class, err);

@@ -1,16 +1,12 @@
 #include "queue/queue_sqlite.h"
 
-#include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 static const char sql_attempt_insert[] =
 	"INSERT INTO attempt VALUES(?1,?2,?3,0,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
 	"?17,?18,?19,?20,?21,?22)";
 static const char sql_failed_so[] = "SELECT count(*) FROM attempt WHERE k=?1 AND sig=?2";
 static const char sql_attempt_ops[] = "SELECT op, vop FROM attempt WHERE k=?1 AND a=?2";
-static const char sql_classes[] = "SELECT classes FROM job WHERE born=?1";
-static const char sql_set_classes[] = "UPDATE job SET classes=?2, v=v+1 WHERE born=?1";
 
 static char *col_dup(sqlite3_stmt *st, int i)
 {
@@ -196,61 +192,4 @@ int sq_attempt_op(struct queue_sqlite *q, int64_t k, int64_t attempt, uint64_t o
 		rc = db_col_int(st, verdict ? 1 : 0) == (int64_t)op;
 	db_reset(st);
 	return rc;
-}
-
-/* Appends to the text itself, so that what is there keeps its bytes. */
-static int classes_append(struct queue_sqlite *q, int64_t job, const char *list, size_t n,
-			  const char *class, struct err *err)
-{
-	sqlite3_stmt *st = db_prepare(q->db, sql_set_classes, err);
-	char *text;
-	int ret;
-
-	if (!st)
-		return -1;
-	text = xasprintf("%.*s%s%s]", (int)(strrchr(list, ']') - list), list, n ? "," : "",
-			 class);
-	db_bind_int(st, 1, job);
-	db_bind_text(st, 2, text);
-	ret = sq_run(q, st, err);
-	free(text);
-	return ret;
-}
-
-int sq_class_index(struct queue_sqlite *q, int64_t job, const char *class, int *index,
-		   struct err *err)
-{
-	sqlite3_stmt *st = db_prepare(q->db, sql_classes, err);
-	json_t *list = NULL, *wanted = NULL;
-	char *text = NULL;
-	size_t i;
-	int ret = -1;
-
-	if (!st)
-		return -1;
-	db_bind_int(st, 1, job);
-	if (db_step(q->db, st, err) == 1)
-		text = xstrdup(db_col_text(st, 0));
-	db_reset(st);
-	list = text ? json_loads(text, 0, NULL) : NULL;
-	wanted = json_loads(class, 0, NULL);
-	if (!json_is_array(list) || !json_is_object(wanted)) {
-		err_set(err, ERR_USAGE, "not a resource class: %s", class);
-		goto out;
-	}
-	for (i = 0; i < json_array_size(list); i++) {
-		if (json_equal(json_array_get(list, i), wanted))
-			break;
-	}
-	*index = (int)i;
-	ret = 0;
-	if (i >= CLASSES_MAX)
-		ret = -2;
-	else if (i == json_array_size(list))
-		ret = classes_append(q, job, text, i, class, err);
-out:
-	json_decref(list);
-	json_decref(wanted);
-	free(text);
-	return ret;
 }

@@ -70,18 +70,37 @@ fail:
 	return -1;
 }
 
-/* The class a verdict moves the task to. */
-static int verdict_class(struct queue_sqlite *q, const struct verdict_row *r, int *class,
-			 struct err *err)
+/* Moves to this class: 1, 0 there is no place for it (or none is named), -1. */
+static int move_to(struct queue_sqlite *q, int64_t job, const char *name, int *class,
+		   struct err *err)
 {
 	int index, rc;
 
-	if (!r->class)
+	if (!name)
 		return 0;
-	rc = sq_class_index(q, r->job, r->class, &index, err);
+	rc = sq_class_index(q, job, name, &index, err);
 	if (rc == 0)
 		*class = index;
-	return rc == -1 ? -1 : 0;
+	return rc == -1 ? -1 : rc == 0;
+}
+
+/* The class a verdict moves the task to. */
+static int verdict_class(struct queue_sqlite *q, struct verdict_row *r, int *class, struct err *err)
+{
+	int rc = move_to(q, r->job, r->class, class, err);
+
+	if (rc == 0 && r->class) {
+		r->noted_second = r->second_note != NULL;
+		rc = move_to(q, r->job, r->second, class, err);
+	}
+	if (rc == 0 && r->event == TASK_EV_RETRY)
+		rc = sq_class_plain(q, r->job, class, err);
+	return rc < 0 ? -1 : 0;
+}
+
+static const char *note_of(const struct verdict_row *r)
+{
+	return r->noted_second ? r->second_note : r->note;
 }
 
 static int note_verdict(struct queue_sqlite *q, const struct sq_row *row,
@@ -93,12 +112,12 @@ static int note_verdict(struct queue_sqlite *q, const struct sq_row *row,
 		return -1;
 	db_bind_int(st, 1, row->k);
 	db_bind_int(st, 2, row->attempt);
-	db_bind_text(st, 3, r->note);
+	db_bind_text(st, 3, note_of(r));
 	db_bind_int(st, 4, verdict_sign(op, row->v));
 	return sq_run(q, st, err);
 }
 
-static int apply_retry(struct queue_sqlite *q, struct sq_row *row, const struct verdict_row *r,
+static int apply_retry(struct queue_sqlite *q, struct sq_row *row, struct verdict_row *r,
 		       uint64_t op, struct err *err)
 {
 	sqlite3_stmt *st;
@@ -157,7 +176,7 @@ static int apply_settle(struct queue_sqlite *q, const struct sq_row *row,
 	return sq_tally_move(q, r->job, "claimed", label, err);
 }
 
-static int apply_lose(struct queue_sqlite *q, struct sq_row *row, const struct verdict_row *r,
+static int apply_lose(struct queue_sqlite *q, struct sq_row *row, struct verdict_row *r,
 		      uint64_t op, struct err *err)
 {
 	bool fail = r->event == TASK_EV_LOSE_FAIL || row->lost + 1 >= LOST_MAX;
@@ -179,7 +198,7 @@ static int apply_lose(struct queue_sqlite *q, struct sq_row *row, const struct v
 		db_bind_int(st, 4, row->class);
 	}
 	if (sq_run(q, st, err) < 0 ||
-	    sq_attempt_note(q, row->k, row->attempt, row->node, CAUSE_LOST, "lost", r->note,
+	    sq_attempt_note(q, row->k, row->attempt, row->node, CAUSE_LOST, "lost", note_of(r),
 			    (uint64_t)verdict_sign(op, row->v), err) < 0)
 		return -1;
 	return sq_tally_move(q, r->job, "claimed", fail ? label : "pending", err);
@@ -239,7 +258,7 @@ static int verdict_one(struct queue_sqlite *q, struct verdict_row *r, uint64_t o
 	int rc;
 
 	r->answer = ANSWER_REFUSED;
-	r->over = r->stopped = false;
+	r->over = r->stopped = r->noted_second = false;
 	if (sq_row_get(q, r->job, r->n, &row, err) < 0)
 		return -1;
 	rc = verdict_done(q, &row, r, op, err);
