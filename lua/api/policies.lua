@@ -35,7 +35,8 @@ end]] },
         .. "registered, running, memory", optional = true } } },
     { "policy_answer", help = "A verdict, within kubeque's bounds.", fields = {
       { "action", '"retry"|"fail"|"complete"|"wait"' }, { "after", "number", optional = true },
-      { "free", "boolean", optional = true }, { "stop", "boolean", optional = true },
+      { "free", "boolean", optional = true }, { "elsewhere", "boolean", optional = true },
+      { "stop", "boolean", optional = true },
       { "class", "policy_class", "another one", optional = true },
       { "note", "string", optional = true } } },
     { "policy_scale", help = "What `scale` is asked with.", fields = {

@@ -55,6 +55,9 @@ return kubeque.policy {
       { "after", "number|string", "seconds (or \"5m\") before the next attempt, at most a day",
         optional = true },
       { "free", "boolean", "the attempt does not count; at most 100 times", optional = true },
+      { "elsewhere", "boolean",
+        "the next attempt is made by another node than the one of this attempt; when there is none "
+          .. "that can, by the same one. A lost task always runs elsewhere", optional = true },
       { "with", "table<string, number|string>",
         "other resources: memory (bytes or \"4G\"), cpu, gpu, disk, named ones, image",
         optional = true },

@@ -27,7 +27,7 @@ end
 ---A class with what the options change, as JSON.
 local function changed_class(class, opt, named, have)
   local copy = kubeque.json.decode(kubeque.json.encode(class))
-  copy.resources = copy.resources or {}
+  copy.resources, copy.avoid = copy.resources or {}, nil -- wherever its last attempt failed
   local limits = {}
   for _, name in ipairs(copy.limits or {}) do
     limits[name] = true

@@ -15,8 +15,8 @@ end
 
 ---An answer in the form of kubeque.policies.ask, as it was recorded.
 local function recorded(answer)
-  return { action = answer.action, after = answer.after, free = answer.free, stop = answer.stop,
-    class = answer.class, note = answer.note }
+  return { action = answer.action, after = answer.after, free = answer.free,
+    elsewhere = answer.elsewhere, stop = answer.stop, class = answer.class, note = answer.note }
 end
 
 ---What is known of an answer that was not recorded: the note, and whether there was another attempt.
@@ -113,7 +113,7 @@ end
 function M.same(a, b)
   local function decision(v)
     return kubeque.json.encode { action = v.action, free = v.free or false, stop = v.stop or false,
-      after = ("%.3f"):format(v.after or 0), class = v.class or false }
+      elsewhere = v.elsewhere or false, after = ("%.3f"):format(v.after or 0), class = v.class or false }
   end
   return decision(a) == decision(b)
 end
@@ -126,6 +126,9 @@ function M.text(answer, class)
   end
   if answer.free then
     parts[#parts + 1] = "free of charge"
+  end
+  if answer.elsewhere then
+    parts[#parts + 1] = "on another node"
   end
   if answer.stop then
     parts[#parts + 1] = "and stop the job"

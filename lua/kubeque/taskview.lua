@@ -201,9 +201,12 @@ function M.detailed(job)
   kubeque.out(("  command:   %s\n"):format(M.command_text(job, common)))
   kubeque.out(("  submitted: %s by %s%s\n"):format(time(job.submitted), job.user,
     job.ended and job.ended > 0 and ", ended " .. time(job.ended) or ""))
+  local said = {}
   for _, class in ipairs(job.classes or {}) do
-    kubeque.out(("  resources: %s, image %s\n"):format(resources_text(class),
-      class.image or "none"))
+    local line = ("  resources: %s, image %s\n"):format(resources_text(class),
+      class.image or "none")
+    kubeque.out(said[line] and "" or line) -- classes differ in more than that
+    said[line] = true
   end
   local policy = require "kubeque.jobpolicy"
   if policy.of(job) then

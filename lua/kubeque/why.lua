@@ -43,6 +43,20 @@ local function misfit(class, nodes)
   return first or "no node has all the resources it needs together"
 end
 
+---Why a task waits for another node than the one where it failed; nil when it does not.
+local function avoids(class, nodes)
+  local others, avoided = {}, false
+  for _, node in ipairs(nodes) do
+    avoided = avoided or node.id == class.avoid
+    if node.id ~= class.avoid and node.state == "RUNNING" then
+      others[#others + 1] = node
+    end
+  end
+  if avoided and others[1] and not misfit(class, others) then
+    return ("it waits for room on another node than %s, where it failed"):format(class.avoid)
+  end
+end
+
 ---Pending tasks of other jobs that go first.
 local function ahead(job)
   local count, other = 0, nil
@@ -102,6 +116,10 @@ local function waiting(job, task)
   elseif job.max_running > 0 and job.running >= job.max_running then
     return ("the job runs %d tasks, and --max-running allows %d"):format(job.running,
       job.max_running), evidence
+  end
+  why = class.avoid and avoids(class, nodes)
+  if why then
+    return why, evidence
   end
   local count, other = ahead(job)
   if count > 0 then

@@ -5,6 +5,7 @@
 --   kubeque sub --policy backoff:codes=75,111,after=30 ...    these codes: 30 s, 1 m, 2 m, ...
 --   kubeque sub --policy backoff:causes=timeout,times=2 ...   by cause: exit signal timeout oom disk
 --                                                             missing_input output image
+--   kubeque sub --policy backoff:elsewhere=true ...           each time on another node, if there is one
 
 local function holds(list, value)
   for _, item in ipairs(list) do
@@ -24,6 +25,7 @@ return kubeque.policy {
     after = 10,      -- seconds before the second attempt; doubled each time
     longest = 3600,  -- at most so many
     times = 8,       -- further attempts; --retries does not count here
+    elsewhere = false, -- not on the node where it failed
   },
 
   on_task_failed = function(task, attempt, _, options)
@@ -35,7 +37,8 @@ return kubeque.policy {
       return { "fail", note = ("given up: tried again %d times"):format(task.tries) }
     end
     local pause = math.min(options.after * 2 ^ task.tries, options.longest)
-    return { "retry", after = pause, note = ("again in %g s: %s may pass (%d of %d)"):format(pause,
-      attempt.label, task.tries + 1, options.times) }
+    return { "retry", after = pause, elsewhere = options.elsewhere,
+      note = ("again in %g s: %s may pass (%d of %d)"):format(pause, attempt.label, task.tries + 1,
+        options.times) }
   end,
 }

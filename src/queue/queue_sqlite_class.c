@@ -160,7 +160,7 @@ int sq_class_plain(struct queue_sqlite *q, int64_t job, int *index, struct err *
 {
 	char *text = classes_text(q, job, err), *class = NULL;
 	json_t *list = NULL, *was, *plain = NULL;
-	int at, ret = 0;
+	int at = *index, ret = 0;
 
 	if (!text)
 		return -1;

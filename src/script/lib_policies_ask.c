@@ -5,8 +5,8 @@
  *   tries, free, lost, retries, same, class (JSON), parameters (JSON): as they were then
  *   node = {id=, state=, cluster=, cap= (JSON), info= (JSON), waits=, registered=, running=,
  *   memory=}: asks on_task_lost for this node, not on_task_failed
- * -> {action=, after= (seconds), free=, stop=, class=, note=} within the law of C, but for what the
- *    nodes of the moment have; what is false, 0 or absent is left out; or nil, text, code
+ * -> {action=, after= (seconds), free=, elsewhere=, stop=, class=, note=} within the law of C, but
+ *    for what the nodes of the moment have; what is false, 0 or absent is left out; or nil, text, code
  */
 #include "work/policy.h"
 
@@ -171,6 +171,8 @@ static void push_verdict(lua_State *L, const struct policy_verdict *v)
 		script_set_num(L, "after", (double)v->after_ms / 1000);
 	if (v->free)
 		script_set_bool(L, "free", true);
+	if (v->elsewhere)
+		script_set_bool(L, "elsewhere", true);
 	if (v->stop)
 		script_set_bool(L, "stop", true);
 	if (v->class)

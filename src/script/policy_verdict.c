@@ -79,7 +79,7 @@ static enum policy_action check_action(lua_State *L, int idx)
 	return POLICY_FAIL;
 }
 
-/* {action, after =, free =, with =, note =} on top. */
+/* {action, after =, free =, elsewhere =, with =, stop =, note =} on top. */
 static void read_table(lua_State *L, struct hook_call *c)
 {
 	struct policy_verdict *v = c->verdict;
@@ -89,6 +89,7 @@ static void read_table(lua_State *L, struct hook_call *c)
 		{ "action", .any = &action },
 		{ "after", .any = &after },
 		{ "free", .flag = &v->free },
+		{ "elsewhere", .flag = &v->elsewhere },
 		{ "stop", .flag = &v->stop },
 		{ "with", .table = &with },
 		{ "note", .str = &note },

@@ -47,6 +47,8 @@ static void add_answer(struct buf *out, const struct policy_verdict *v)
 			 (int)(v->after_ms % 1000));
 	if (v->free)
 		buf_adds(out, ",\"free\":true");
+	if (v->elsewhere)
+		buf_adds(out, ",\"elsewhere\":true");
 	if (v->stop)
 		buf_adds(out, ",\"stop\":true");
 	if (v->class)

@@ -7,7 +7,8 @@
  *   {"tries":0,"free":0,"lost":0,"retries":2,"same":0,"class":{..},
  *    "node":{"id":"..","state":"LOST","cluster":"..","cap":{..},"info":{..},
  *            "waits":0,"registered":..,"running":1,"memory":0},     of a lost task
- *    "answer":{"action":"retry","after":0.5,"free":true,"stop":true,"class":{..},"note":".."},
+ *    "answer":{"action":"retry","after":0.5,"free":true,"elsewhere":true,"stop":true,
+ *              "class":{..},"note":".."},
  *    "broke":"why",                                    the hook failed, the stock verdict was used
  *    "bounded":"note"}             the nodes had less than was asked for: what was done, in words
  *

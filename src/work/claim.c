@@ -50,8 +50,7 @@ static struct job_need *need_of(struct committer *c, const struct job *job)
 	return n;
 }
 
-/* -j N: as many as N even where CPUs are fewer: each then counts as CPUS/N. */
-static void share_cpus(struct resources *need, int64_t jobs, const struct resources *cap)
+void share_cpus(struct resources *need, int64_t jobs, const struct resources *cap)
 {
 	if (jobs > 0)
 		need->cpu = MIN(need->cpu, MAX(cap->cpu / jobs, 1));
@@ -103,13 +102,24 @@ static int64_t memory_held(void *ctx)
 	return c->memory_held + c->claim_memory;
 }
 
+static bool left_to_others(struct committer *c, const struct job *job, int class)
+{
+	const struct class *k = &need_of(c, job)->class[class];
+	const struct jobctx *ctx;
+
+	if (!*k->avoid)
+		return false;
+	ctx = jobctx_peek(c->jobs, job->born);
+	return elsewhere_waits(c, k, ctx ? ctx->jobs : 0);
+}
+
 static size_t want(void *ctx, const struct job *job, int class, size_t left)
 {
 	struct committer *c = ctx;
 	struct resources need;
 	size_t now, ahead;
 
-	if (!class_need(c, job, class, &need))
+	if (!class_need(c, job, class, &need) || left_to_others(c, job, class))
 		return 0;
 	now = resources_count(&need, &c->claim_free, left);
 	ahead = prefetch_of(c, job, &need);
@@ -259,6 +269,7 @@ void claim_some(struct committer *c, const struct claim_room *room)
 
 	c->claim_room = room;
 	others(c, 0);
+	elsewhere_begin(c);
 	got = queue_claim(c->q, &req, out, &reply, &err);
 	if (got < 0 && err.code != ERR_CONFLICT)
 		c->claims = -1; /* how many the queue counted is not known any more */
@@ -274,6 +285,7 @@ void claim_some(struct committer *c, const struct claim_room *room)
 		deliver(c, NULL, 0, 0, &reply, err.code == ERR_CONFLICT);
 		return;
 	}
+	elsewhere_end(c, &reply);
 	if (got > 0 && c->claims >= 0)
 		c->claims++;
 	for (int i = 0; i < got; i++) {

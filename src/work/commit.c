@@ -181,7 +181,7 @@ static bool judge(struct committer *c, struct group *g)
 	const struct settler s = { .q = c->q, .policy = committer_policy(c), .events = c->events };
 	struct settle_row *rows;
 	int64_t pause = 0;
-	bool done = true;
+	bool done = true, others = false;
 
 	if (!g->ended.n)
 		return true;
@@ -204,12 +204,15 @@ static bool judge(struct committer *c, struct group *g)
 			publish_later(c, g->ended.p[i]);
 		if (rows[i].stopped) /* others run tasks of it */
 			(void)bell_ring_all(c->opt.bells_fd, "n.");
+		others |= rows[i].elsewhere;
 		if (rows[i].over)
 			tell_over(c, g->ended.p[i]);
 		watch_ring(c, rows[i].task.job, rows[i].over);
 		if (rows[i].answer == ANSWER_ACCEPTED && rows[i].event == TASK_EV_RETRY)
 			committer_note_due(c, rows[i].due);
 	}
+	if (others)
+		elsewhere_wanted(c);
 	free(rows);
 	return done;
 }

@@ -362,6 +362,7 @@ void committer_free(struct committer *c)
 	}
 	vec_release(&c->needs);
 	vec_release(&c->watched);
+	vec_release(&c->others);
 	for (size_t i = 0; i < c->unpublished.n; i++)
 		jobctx_unref(c->unpublished.p[i].ctx);
 	vec_release(&c->unpublished);

@@ -1,7 +1,7 @@
 #ifndef WORK_COMMITTER_IMPL_H
 #define WORK_COMMITTER_IMPL_H
 /* What the files of the committer share: committer.c (thread), commit.c
- * (storing), claim.c, leave.c. */
+ * (storing), claim.c, elsewhere.c, leave.c. */
 #include <pthread.h>
 
 #include "base/vec.h"
@@ -84,6 +84,12 @@ struct committer {
 	struct resources claim_free;
 	size_t claim_unstarted;
 	int64_t claim_memory;
+	/* elsewhere.c */
+	VEC(struct resources) others; /* what nodes there are besides this one, each size once */
+	int64_t others_ns;            /* when that was looked up; 0: not */
+	bool known;                   /* it holds during this claim */
+	bool avoided;                 /* in the last claim there was a class that avoids this node */
+	bool left_to_others;          /* and it was left to another one, or for want of a look */
 };
 
 /* Stores a group (linked by next); frees its runs. Does not return before it is stored, unless
@@ -93,6 +99,15 @@ void commit_group(struct committer *c, struct run *group);
 void publish_again(struct committer *c);
 /* One claim for this room; the runs go to the news. */
 void claim_some(struct committer *c, const struct claim_room *room);
+/* -j N: as many as N even where CPUs are fewer: each then counts as CPUS/N. */
+void share_cpus(struct resources *need, int64_t jobs, const struct resources *cap);
+/* elsewhere.c: tasks of this node shall be tried again by others. */
+void elsewhere_wanted(struct committer *c);
+/* Around a claim; the reply says when to look again. */
+void elsewhere_begin(struct committer *c);
+void elsewhere_end(struct committer *c, struct claim_reply *reply);
+/* In it: are tasks of this class, which avoids a node, to be left to another node than this? */
+bool elsewhere_waits(struct committer *c, const struct class *k, int64_t jobs);
 /* The answer to a claim that is not made. */
 void claim_none(struct committer *c);
 /* The node's policy; NULL: the stock one. */

@@ -290,11 +290,10 @@ void jobctx_class_json(const struct jobctx *c, int class, struct buf *out)
 {
 	struct class k;
 
-	if (class >= 0 && class < c->n_classes) {
-		class_add_json(out, &c->classes[class]);
-		return;
-	}
 	class_init(&k);
+	if (class >= 0 && class < c->n_classes)
+		k = c->classes[class];
+	k.avoid[0] = '\0';
 	class_add_json(out, &k);
 }
 

@@ -72,7 +72,8 @@ int jobctx_results(struct jobctx *c, struct queue *q, struct err *err);
 int64_t jobctx_timeout_ms(const struct jobctx *c, int class);
 int jobctx_retries(const struct jobctx *c, int class);
 bool jobctx_keep_work(const struct jobctx *c, int class);
-/* JSON of a class into out. */
+/* JSON of a class into out, without the node it may avoid: that is none of the policies' business
+ * and holds for one attempt. */
 void jobctx_class_json(const struct jobctx *c, int class, struct buf *out);
 
 /* A few jobs by born, for one thread. */

@@ -78,6 +78,8 @@ void policy_clamp(const struct policy_view *v, struct policy_verdict *out)
 		if (!out->free && t->tries >= TRIES_MAX)
 			give_up(out, "given up: a task is tried again at most 10 times");
 	}
+	if (out->action != POLICY_RETRY || t->state == TASK_CLAIMED)
+		out->elsewhere = false; /* a lost node does not come back */
 	if (out->action != POLICY_RETRY) {
 		free(out->class);
 		out->class = NULL;

@@ -44,6 +44,8 @@ struct policy_verdict {
 	enum policy_action action;
 	int64_t after_ms;  /* RETRY: pause before the next attempt, <= 24 h */
 	bool free;         /* RETRY: not counted against retries, at most FREE_MAX times */
+	bool elsewhere;    /* RETRY: by another node than this attempt's, while there is one that
+			    * can; of a lost task it goes without saying */
 	bool stop;         /* FAIL, COMPLETE: and then the rest of the job is killed, for `note` */
 	char *class;       /* RETRY: JSON of another class, owned; NULL: the same */
 	char note[REASON_SIZE]; /* one sentence for `explain`: why */

@@ -88,7 +88,7 @@ static void give_up(struct policy_verdict *out, int64_t memory)
 	out->class = NULL;
 	out->action = POLICY_FAIL;
 	out->after_ms = 0;
-	out->free = false;
+	out->free = out->elsewhere = false;
 	(void)snprintf(out->note, sizeof(out->note),
 		       "given up: it ran out of memory, and no node has more than it had (%s)",
 		       most.p);

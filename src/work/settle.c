@@ -59,9 +59,51 @@ void settle_ask(const struct settler *s, const struct policy_view *v, const stru
 		asked_end(asked, bounded ? verdict->note : NULL);
 }
 
-static void fill(const struct settle_row *r, struct policy_verdict *v, struct verdict_row *out,
+/* What one row is judged by, and the verdict. */
+struct question {
+	struct policy_view view;
+	struct policy_verdict verdict;
+	struct buf class, asked;
+	struct buf elsewhere;          /* the class to move to, when it is for another node */
+	char second_note[REASON_SIZE]; /* if there is no place for the class; "": as it is */
+};
+
+/* Where a class is to be made for which there is no place. */
+static void second_note(struct question *q, const char *what, int most)
+{
+	const char *note = q->verdict.note;
+
+	(void)snprintf(q->second_note, sizeof(q->second_note), "%.*s%s%s: the job has %d classes of "
+		       "resources already", (int)sizeof(q->second_note) - 100, note,
+		       *note ? ", but " : "", what, most);
+}
+
+/* RETRY: which class the task gets. */
+static void fill_class(const struct settle_row *r, struct question *q, struct verdict_row *out)
+{
+	struct policy_verdict *v = &q->verdict;
+	struct class class;
+	struct err err = ERR_INIT;
+
+	out->class = v->class;
+	if (v->class)
+		second_note(q, "with what it had", CLASSES_MAX);
+	if (v->elsewhere && *r->attempt->node &&
+	    class_parse_json(v->class ? v->class : q->class.p, &class, &err) == 0) {
+		(void)snprintf(class.avoid, sizeof(class.avoid), "%s", r->attempt->node);
+		class_add_json(&q->elsewhere, &class);
+		out->class = q->elsewhere.p;
+		out->second = v->class;
+		second_note(q, "on any node", CLASSES_AVOID_MAX);
+	}
+	out->second_note = *q->second_note ? q->second_note : NULL;
+}
+
+static void fill(const struct settle_row *r, struct question *q, struct verdict_row *out,
 		 int64_t now)
 {
+	struct policy_verdict *v = &q->verdict;
+
 	*out = (struct verdict_row){
 		.job = r->task.job, .n = r->task.n, .v = r->task.v,
 		.label = r->attempt->label, .reason = r->attempt->reason, .note = v->note,
@@ -72,7 +114,7 @@ static void fill(const struct settle_row *r, struct policy_verdict *v, struct ve
 		out->event = TASK_EV_RETRY;
 		out->free = v->free;
 		out->due = v->after_ms ? now + v->after_ms : 0;
-		out->class = v->class;
+		fill_class(r, q, out);
 		return;
 	case POLICY_COMPLETE:
 		out->event = TASK_EV_COMPLETE;
@@ -152,17 +194,10 @@ static int64_t count_same(const struct settler *s, const struct settle_row *r)
 	return MAX(count, 1); /* this one */
 }
 
-/* What one row is judged by, and the verdict. */
-struct question {
-	struct policy_view view;
-	struct policy_verdict verdict;
-	struct buf class, asked;
-};
-
 static void ask_row(const struct settler *s, const struct settle_row *r, struct question *q,
 		    struct verdict_row *out, int64_t now)
 {
-	*q = (struct question){ .class = BUF_INIT, .asked = BUF_INIT };
+	*q = (struct question){ .class = BUF_INIT, .asked = BUF_INIT, .elsewhere = BUF_INIT };
 	jobctx_class_json(r->ctx, r->task.class, &q->class);
 	q->view = (struct policy_view){
 		.job = &r->ctx->job, .task = &r->task, .attempt = r->attempt,
@@ -170,7 +205,7 @@ static void ask_row(const struct settler *s, const struct settle_row *r, struct 
 		.parameters = r->params ? r->params : "", .same = count_same(s, r),
 	};
 	settle_ask(s, &q->view, NULL, &q->verdict, &q->asked);
-	fill(r, &q->verdict, out, now);
+	fill(r, q, out, now);
 	out->asked = q->asked.n ? q->asked.p : NULL;
 }
 
@@ -197,7 +232,7 @@ static void tell_row(const struct settler *s, const struct verdict_row *r, const
 		(void)snprintf(now.reason, sizeof(now.reason), "%s", r->reason ? r->reason : "");
 	}
 	view.task = &now;
-	events_task(s->events, s->q, kind, &view, r->note);
+	events_task(s->events, s->q, kind, &view, r->noted_second ? r->second_note : r->note);
 }
 
 /* Others decided. */
@@ -225,6 +260,7 @@ int settle(const struct settler *s, struct settle_row *rows, size_t n, struct er
 		rows[i].answer = out[i].answer;
 		rows[i].over = out[i].over;
 		rows[i].due = out[i].event == TASK_EV_RETRY ? MAX(out[i].due, 1) : 0;
+		rows[i].elsewhere = asked[i].verdict.elsewhere;
 		if (out[i].answer != ANSWER_ACCEPTED) {
 			row_refused(s, &rows[i]);
 			continue;
@@ -240,6 +276,7 @@ int settle(const struct settler *s, struct settle_row *rows, size_t n, struct er
 		free(asked[i].verdict.class);
 		buf_release(&asked[i].class);
 		buf_release(&asked[i].asked);
+		buf_release(&asked[i].elsewhere);
 	}
 	free(asked);
 	free(out);

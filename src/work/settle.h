@@ -31,6 +31,7 @@ struct settle_row {
 	bool stopped;                  /* this verdict stopped the job: nodes are to be rung */
 	bool unpublished;              /* it counts, but could not be put in its place */
 	int64_t due;                   /* RETRY: when, wall ms */
+	bool elsewhere;                /* RETRY: other nodes are to be rung */
 };
 
 /* Asks for all rows, stores the verdicts in one commit, publishes or drops the stages of those

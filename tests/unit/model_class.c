@@ -117,7 +117,9 @@ static void test_classes(void)
 					   "{\"timeout_ms\":-1}",
 					   "{\"limits\":[\"gpu\"]}", "{\"limits\":{}}",
 					   "{\"retries\":\"1\"}",
-					   "{\"image\":\"a\",\"image\":\"b\"}", "nonsense" };
+					   "{\"image\":\"a\",\"image\":\"b\"}", "nonsense",
+					   "{\"avoid\":true}",
+					   "{\"avoid\":\"0123456789012345678901234567890123456789\"}" };
 
 	class_init(&c);
 	class_add_json(&b, &c);
@@ -128,12 +130,16 @@ static void test_classes(void)
 	c.limits = RESOURCE_MEMORY | RESOURCE_DISK;
 	c.timeout_ms = 0;
 	c.retries = 3;
+	snprintf(c.avoid, sizeof(c.avoid), "n-\"1\"");
 	buf_clear(&b);
 	class_add_json(&b, &c);
 	is_str(b.p, "{\"resources\":{\"cpu\":2,\"memory\":1000000000,\"a\":2,\"z\":1},"
-		    "\"limits\":[\"memory\",\"disk\"],\"image\":\"none\",\"timeout_ms\":0,\"retries\":3}",
+		    "\"limits\":[\"memory\",\"disk\"],\"image\":\"none\",\"timeout_ms\":0,\"retries\":3,"
+		    "\"avoid\":\"n-\\\"1\\\"\"}",
 	       "a full one");
 	ok(class_parse_json(b.p, &d, &err) == 0 && class_equal(&c, &d), "reads back too");
+	d.avoid[0] = '\0';
+	ok(!class_equal(&c, &d), "the node to avoid is part of it");
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		ok(class_parse_json(bad[i], &d, &err) < 0, "%s: %s", bad[i], err.text);
 	struct class list[2];

@@ -62,14 +62,14 @@ static void test_verdicts(void)
 	struct policy *p = load("return { on_task_failed = function(task, attempt, job)\n"
 		"assert(task.parameters.x == '0.1' and task.class.resources.memory == 1000000000)\n"
 		"assert(job.info.labels.a == 'b' and job.id == 'sample')\n"
-		"return {'retry', after = '1m30s', free = true, note = 'more memory',\n"
+		"return {'retry', after = '1m30s', free = true, elsewhere = true, note = 'more memory',\n"
 		"  with = {memory = task.class.resources.memory * 2, cpu = 0.5}} end }");
 
 	reset_view();
 	is_int(ask(p, &v, &err), 0, "a table is a verdict");
 	is_int(v.action, POLICY_RETRY, "its first item is the action");
 	is_int(v.after_ms, 90000, "after may be a text");
-	ok(v.free, "free");
+	ok(v.free && v.elsewhere, "free, and elsewhere");
 	is_str(v.note, "more memory", "note");
 	ok(v.class && strstr(v.class, "\"memory\":2000000000") && strstr(v.class, "0.5") &&
 	   strstr(v.class, "limits"), "with: laid over the class of the task");
@@ -79,7 +79,7 @@ static void test_verdicts(void)
 	p = load("return { on_task_failed = function() return 'complete' end, scale = function(s)\n"
 		 " return s.pending + s.wanted end }");
 	is_int(ask(p, &v, &err), 0, "a word is a verdict");
-	is_int(v.action, POLICY_COMPLETE, "complete");
+	ok(v.action == POLICY_COMPLETE && !v.elsewhere, "complete, and nothing else");
 	struct policy_scale s = { .pending = 4, .wanted = 3 };
 	int64_t target = 0;
 
@@ -140,6 +140,8 @@ static const struct { const char *what, *body, *message; } bad[] = {
 	{ "a number as verdict", "return 3", "action expected" },
 	{ "an unknown action", "return 'rerty'", "no action is called" },
 	{ "an unknown key", "return {'retry', aftre = 3}", "did you mean 'after'" },
+	{ "a misspelt flag", "return {'retry', elswhere = true}", "did you mean 'elsewhere'" },
+	{ "a node's name for a flag", "return {'retry', elsewhere = 'n1'}", "elsewhere" },
 	{ "no action", "return {after = 3}", "needs an action" },
 	{ "a pause that is no number", "return {'retry', after = 0/0}", "seconds expected" },
 	{ "a negative pause", "return {'retry', after = -1}", "seconds expected" },
@@ -314,6 +316,16 @@ static void test_clamp(void)
 	v = (struct policy_verdict){ .action = POLICY_COMPLETE };
 	policy_clamp(&view, &v);
 	is_int(v.action, POLICY_RETRY, "a lost one cannot be complete");
+	v = (struct policy_verdict){ .action = POLICY_RETRY, .elsewhere = true };
+	policy_clamp(&view, &v);
+	ok(!v.elsewhere, "it runs elsewhere as it is");
+	reset_view();
+	v = (struct policy_verdict){ .action = POLICY_RETRY, .elsewhere = true };
+	policy_clamp(&view, &v);
+	ok(v.elsewhere, "one that failed runs elsewhere");
+	v.action = POLICY_COMPLETE;
+	policy_clamp(&view, &v);
+	ok(!v.elsewhere, "if it runs at all");
 }
 
 int main(void)

@@ -31,7 +31,7 @@ static const char *text_of(json_t *j, const char *key)
 static void test_retry(void)
 {
 	char class[] = "{\"resources\":{\"cpu\":2}}";
-	struct policy_verdict v = { .action = POLICY_RETRY, .after_ms = 61005, .free = true,
+	struct policy_verdict v = { .action = POLICY_RETRY, .after_ms = 61005, .free = true, .elsewhere = true,
 				    .class = class, .note = "say \"x\"\n" };
 	json_t *j = record(NULL, &v, NULL), *answer = json_object_get(j, "answer");
 
@@ -44,7 +44,8 @@ static void test_retry(void)
 	ok(!json_object_get(j, "node") && !json_object_get(j, "broke"), "nothing was lost or broke");
 	is_str(text_of(answer, "action"), "retry", "the answer's action");
 	ok(json_real_value(json_object_get(answer, "after")) == 61.005, "its pause in seconds");
-	ok(json_is_true(json_object_get(answer, "free")) && !json_object_get(answer, "stop"),
+	ok(json_is_true(json_object_get(answer, "free")) &&
+	   json_is_true(json_object_get(answer, "elsewhere")) && !json_object_get(answer, "stop"),
 	   "its flags, where they are set");
 	ok(json_object_get(json_object_get(answer, "class"), "resources"), "its class");
 	is_str(text_of(answer, "note"), "say \"x\"\n", "and its note");
