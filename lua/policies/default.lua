@@ -2,8 +2,9 @@
 -- gone, and how many nodes a job gets. Jobs without --policy are decided by this. It runs on the
 -- node, in a sandbox: it decides, kubeque acts.
 --
--- A hook answers with an action, or a table { action, after = seconds, free = true, with = { memory =,
--- cpu =, image = }, note = "one sentence for explain" }, or nil: then the next policy decides.
+-- A hook answers with an action, or a table { action, after = seconds, free = true, elsewhere = true,
+-- with = { memory =, cpu =, image = }, note = "one sentence for explain" }, or nil: then the next
+-- policy decides.
 --   "retry"     another attempt
 --   "fail"      the outcome stands as it is
 --   "complete"  it counts as a success in spite of its exit code
