@@ -127,7 +127,7 @@ function M.spec(job, ctx)
   local spec = require("kubeque.spec").build(opt, job.words, ctx)
   if rows then
     opt.params, spec.path, spec.format = nil, nil, nil
-    spec.spool = fault.check(kubeque.spool(rows))
+    spec.spool = require("kubeque.submit").spool(rows)
   end
   return setmetatable(spec, { __close = function()
     if spec.spool then

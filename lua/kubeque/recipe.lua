@@ -317,6 +317,9 @@ function M.run(script, o)
   local chunk, seen = load_recipe(run.path, fault.check(script.text()), o)
   as_run(run, script, o.trace, function()
     local list = returned(chunk(table.unpack(o.args or {})))
+    if kubeque.interrupted() then -- the recipe did not look: nothing more is begun
+      fault.raise("interrupted", "")
+    end
     if o.take and #list == 1 and not rawget(list[1], "how") then
       taken = list[1]
     else

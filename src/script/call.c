@@ -104,7 +104,7 @@ int script_call(lua_State *L, int nargs, int nresults, struct err *err)
 int script_fail(lua_State *L, const struct err *err)
 {
 	if (err->code == ERR_INTERRUPTED)
-		interrupt_seen();
+		interrupt_answered();
 	luaL_pushfail(L);
 	lua_pushstring(L, err->text);
 	lua_pushstring(L, err_code_name(err->code));

@@ -4,9 +4,13 @@
 #include "script/call.h"
 #include "sys/signals.h"
 
-enum { PATIENCE = 1000000 }; /* instructions, about 10 ms */
+enum {
+	PATIENCE = 1000000, /* instructions, about 10 ms */
+	ANSWERS = 10,	    /* "interrupted", before a loop of waits is taken for deaf */
+};
 
 static lua_State *main_state;
+static int answers;
 
 static void stop(lua_State *L, lua_Debug *ar)
 {
@@ -34,6 +38,17 @@ void interrupt_install(lua_State *L)
 
 void interrupt_seen(void)
 {
+	answers = 0;
 	if (signals_interrupted() && main_state)
 		lua_sethook(main_state, NULL, 0, 0);
+}
+
+void interrupt_answered(void)
+{
+	if (!signals_interrupted() || !main_state)
+		return;
+	if (++answers < ANSWERS)
+		lua_sethook(main_state, NULL, 0, 0);
+	else
+		lua_sethook(main_state, stop, LUA_MASKCOUNT, 1);
 }

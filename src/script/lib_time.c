@@ -63,7 +63,7 @@ static int sleep_(lua_State *L)
 	if (out_flush(&err) < 0)
 		script_raise(L, &err);
 	if (signals_sleep_ms(ms) == 0) {
-		interrupt_seen();
+		interrupt_answered();
 		lua_pushliteral(L, "interrupted");
 	} else {
 		lua_pushliteral(L, "timeout");

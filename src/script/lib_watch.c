@@ -68,7 +68,7 @@ static int bell_wait_(lua_State *L)
 		script_raise(L, &err);
 	wake = bell_wait(b, ms);
 	if (wake == BELL_INTERRUPTED)
-		interrupt_seen();
+		interrupt_answered();
 	lua_pushstring(L, wake == BELL_RANG ? "bell" : wake == BELL_TIMEOUT ? "timeout"
 									   : "interrupted");
 	return 1;

@@ -596,6 +596,24 @@ print("done")
     assert child.returncode == 0 and out == "done\n" and runs(home) == ["x"], (out, err)
 
 
+@test("Ctrl-C ends a loop of waits that does not look, and a recipe that goes on begins nothing more")
+def _(home):
+    begin = "io.stderr:write('here\\n')\n"
+    for text, says, out in (
+            ("while true do kubeque.sleep(30) end", "kubeque run: Interrupted", ""),
+            ("while true do end", "kubeque run: Interrupted", ""),
+            ("kubeque.sleep(30)\nprint('on')\njob { command = 'true' }:submit()", "Interrupted, nothing was submitted", "on\n"),
+            ("kubeque.sleep(30)\nprint('on')\nreturn job { command = 'true' }", "", "on\n"),
+            ("job { command = 'echo {a}', params = params.range(1, 1000000000):as('a'):filter(function() return false end) }:submit()", "Interrupted", "")):
+        home.file("r.lua", begin + text)
+        child = home.start("run", "r.lua")
+        assert child.stderr.readline() == "here\n"
+        child.send_signal(signal.SIGINT)
+        got, err = child.communicate(timeout=20)
+        assert child.returncode == 130 and got == out and says in err and err.count("\n") <= 1, (text, child.returncode, got, err)
+    assert home.kq("list", "-q").out == ""
+
+
 @test("a step that was killed runs again; a job that was removed is submitted anew")
 def _(home):
     home.env["RUNS"] = os.path.join(home.cwd, "runs")
