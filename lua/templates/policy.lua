@@ -21,7 +21,8 @@ return kubeque.policy {
   },
 
   -- After every attempt that did not exit with 0. Answers: "retry", "fail", "complete", or a table
-  -- { "retry", after = seconds, with = { memory = "8G", cpu = 2 }, free = true, note = "why" }.
+  -- { "retry", after = seconds, with = { memory = "8G", cpu = 2 }, free = true, elsewhere = true,
+  --   note = "why" }.
   on_task_failed = function(task, attempt, _, options)
     if attempt.cause ~= "exit" or attempt.exit_code ~= options.code then
       return nil
