@@ -102,8 +102,8 @@ is(second[1].epochs, 3, "with three times as much")
 for _, one in ipairs(second) do
   h:tell(one, one.x == rows[4].x and 3 or 2)
 end
-row, value = h:best()
-ok(value == 2 and row.epochs == 3, "the last rung decides which is best")
+row, least = h:best()
+ok(least == 2 and row.epochs == 3, "the last rung decides which is best")
 local last = h:suggest(100)
 is(#last, 1, "one is left")
 h:tell(last[1], nil)
