@@ -43,15 +43,7 @@ local function shown(name, value)
 end
 
 local function compare_specs(a, b, row)
-  local names = {}
-  for name in pairs(a) do
-    names[#names + 1] = name
-  end
-  for name in pairs(b) do
-    names[#names + 1] = a[name] == nil and name or nil
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  for _, name in ipairs(require("kubeque.names").of(a, b)) do
     if a[name] ~= b[name] then
       local other = name:find "^env " and a[name] and b[name] and "(another value)"
       row { change = name, before = shown(name, a[name]), after = other or shown(name, b[name]) }

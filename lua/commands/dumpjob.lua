@@ -55,12 +55,7 @@ local function common_of(manifest)
   for _, name in ipairs { "argv", "results", "exclude" } do
     common[name] = kubeque.json.array(common[name])
   end
-  local limits = kubeque.json.array {}
-  for name in pairs(common.limits or {}) do
-    limits[#limits + 1] = name
-  end
-  table.sort(limits)
-  common.limits = limits
+  common.limits = kubeque.json.array(require("kubeque.names").of(common.limits or {}))
   return common
 end
 

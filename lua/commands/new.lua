@@ -30,10 +30,9 @@ local function run(opt, args)
   local kind, name = args[1], args[2]
   local folder = scripts.plural[kind]
   if not folder then
-    local near = require("kubeque.options").nearest(kind, { "command", "policy", "recipe",
-      "provider" })
-    return nil, ('there is no kind of script "%s"%s'):format(kind, near
-      and (" (did you mean %s?)"):format(near) or ": command, policy, recipe or provider"), "usage"
+    local names = require "kubeque.names"
+    return nil, ('there is no kind of script "%s"%s'):format(kind,
+      names.hint(kind, names.of(scripts.plural))), "usage"
   end
   check_name(kind, name)
   local text = kubeque.embedded.text("templates/" .. kind):gsub("%f[%w]NAME%f[%W]", name)

@@ -58,12 +58,7 @@ local function list(opt, ctx)
     listed[node.id], listed[node.info and node.info.launched or node.id] = nil, nil
     out:row(row)
   end
-  local rest = {}
-  for id in pairs(listed) do
-    rest[#rest + 1] = id
-  end
-  table.sort(rest)
-  for _, id in ipairs(rest) do
+  for _, id in ipairs(require("kubeque.names").of(listed)) do
     local row = starting_row(listed[id], ctx.config.cluster_name)
     row.provider = said.name
     out:row(row)

@@ -2,6 +2,7 @@
 -- that has run.
 
 local fault = require "kubeque.fault"
+local names = require "kubeque.names"
 
 local json = kubeque.json
 
@@ -60,13 +61,8 @@ local function show(_, args)
 end
 
 local function print_options(p)
-  local names = {}
-  for name in pairs(p.defaults) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
   local spec = require("kubeque.jobpolicy").spec
-  for _, name in ipairs(names) do
+  for _, name in ipairs(names.of(p.defaults)) do
     local given = p.options[name] ~= nil
     kubeque.out(("  %s%s\n"):format(spec("", { [name] = given and p.options[name]
       or p.defaults[name] }):sub(2), given and "" or " (default)"))
@@ -182,9 +178,8 @@ local verbs = {
 local function run(opt, args, ctx)
   local verb = verbs[args[1]]
   if not verb then
-    local near = require("kubeque.options").nearest(args[1], { "list", "show", "check", "test" })
-    fault.raisef("usage", "policy %s: there is list, show, check and test%s", args[1],
-      near and (" (did you mean %s?)"):format(near) or "")
+    fault.raisef("usage", 'policy does not know "%s"%s', args[1],
+      names.hint(args[1], names.of(verbs)))
   end
   local rest = table.move(args, 2, #args, 1, {})
   if #rest < verb.min or #rest > verb.max then

@@ -65,13 +65,13 @@ end
 
 local function check_names(job, columns, asked)
   for _, name in ipairs(#columns > 0 and asked or {}) do -- a job file's are known at the end
-    local found, near = false, require("kubeque.options").nearest(name, { table.unpack(columns) })
+    local found = false
     for _, column in ipairs(columns) do
       found = found or column == name
     end
     if not found then
-      fault.raisef("usage", "job %s has no parameter %s (%s)", job.id, name,
-        near and "did you mean " .. near .. "?" or "it has " .. table.concat(columns, ", "))
+      fault.raisef("usage", "job %s has no parameter %s%s", job.id, name,
+        require("kubeque.names").hint(name, columns))
     end
   end
 end

@@ -1,6 +1,7 @@
 -- Every script in effect, where it came from and what it overrides; copies of stock ones to edit.
 
 local fault = require "kubeque.fault"
+local names = require "kubeque.names"
 local output = require "kubeque.output"
 local scripts = require "kubeque.scripts"
 
@@ -67,15 +68,14 @@ local function stock(name, kind)
     fault.raisef("usage", "%s is a %s and a %s: say which with --kind", name,
       scripts.singular[hits[1].folder], scripts.singular[hits[2].folder])
   elseif not hits[1] then
-    local names = {}
+    local known = {}
     for _, folder in ipairs(scripts.kinds) do
       for _, path in ipairs(kubeque.embedded.list(folder .. "/")) do
-        names[#names + 1] = path:sub(#folder + 2)
+        known[#known + 1] = path:sub(#folder + 2)
       end
     end
-    local near = require("kubeque.options").nearest(name, names)
     fault.raisef("usage", 'there is no stock %s "%s"%s', kind or "script", name,
-      near and (" (did you mean %s?)"):format(near) or " (see: kubeque scripts)")
+      names.hint(name, known, { other = "see: kubeque scripts" }))
   end
   return hits[1]
 end
@@ -98,13 +98,13 @@ local function ejected(name, hit)
   return head .. text
 end
 
-local function eject(opt, names)
-  if #names ~= 1 then
+local function eject(opt, args)
+  if #args ~= 1 then
     return nil, "eject takes one name: kubeque scripts eject NAME", "usage"
   end
-  local hit = stock(names[1], opt.kind)
+  local hit = stock(args[1], opt.kind)
   local paths = require("kubeque.install").write(opt.to or "user",
-    { { ("%s/%s.lua"):format(hit.folder, names[1]), ejected(names[1], hit) } })
+    { { ("%s/%s.lua"):format(hit.folder, args[1]), ejected(args[1], hit) } })
   kubeque.out(paths[1] .. "\n")
 end
 
@@ -124,9 +124,9 @@ local function run(opt, args)
   if not action then
     return list(opt)
   elseif not actions[action] then
-    local near = require("kubeque.options").nearest(action, { "eject", "check" })
     return nil, ('scripts does not know "%s"%s'):format(action,
-      near and (" (did you mean %s?)"):format(near) or ": it lists, or does eject or check"), "usage"
+      names.hint(action, names.of(actions),
+        { other = "it lists, or does eject or check" })), "usage"
   end
   return actions[action](opt, table.move(args, 2, #args, 1, {}))
 end

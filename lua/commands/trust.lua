@@ -59,12 +59,8 @@ end
 
 local function list(opt)
   local out = output.open(opt, { { "path" }, { "state" }, { "sha256", only = "data" } })
-  local agreed, paths = fault.check(trust.read()), {}
-  for path in pairs(agreed) do
-    paths[#paths + 1] = path
-  end
-  table.sort(paths)
-  for _, path in ipairs(paths) do
+  local agreed = fault.check(trust.read())
+  for _, path in ipairs(require("kubeque.names").of(agreed)) do
     local state = kubeque.fs.stat(path) and trust.state(path) or "missing"
     out:row { path = path, state = state, sha256 = agreed[path] }
   end

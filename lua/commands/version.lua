@@ -10,15 +10,10 @@ local function run(opt)
   if opt.quiet or opt.version then
     return
   end
-  local names = {}
-  for name in pairs(v) do
+  for _, name in ipairs(require("kubeque.names").of(v)) do
     if name ~= "kubeque" then
-      names[#names + 1] = name
+      kubeque.out(("%s %s\n"):format(name, v[name]))
     end
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    kubeque.out(("%s %s\n"):format(name, v[name]))
   end
 end
 

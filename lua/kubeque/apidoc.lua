@@ -22,7 +22,7 @@
 --   "table", "function", "any", "T[]", "T|U", "T?", "table<K,V>", "fun(a: T): U", '"literal"');
 --   other names are classes and tables of any domain, unique among all.
 
-local options = require "kubeque.options"
+local names = require "kubeque.names"
 
 local M = {}
 
@@ -44,12 +44,11 @@ local function check_keys(at, value, known)
   for key, item in pairs(value) do
     local kind = known[key] or type(key) == "number" and known["#"]
     if not kind then
-      local names = {}
+      local words = {}
       for name in pairs(known) do
-        names[#names + 1] = type(name) == "string" and name ~= "#" and name or nil
+        words[#words + 1] = type(name) == "string" and name ~= "#" and name or nil
       end
-      local near = options.nearest(tostring(key), names)
-      wrong(at, "unknown key '%s'%s", key, near and (" (did you mean '%s'?)"):format(near) or "")
+      wrong(at, "unknown key '%s'%s", key, names.hint(key, words, { other = "" }))
     end
     kind = type(kind) == "table" and kind[1] or kind
     if type(item) ~= kind then
@@ -273,12 +272,12 @@ function M.describe(path)
   local index = M.index()
   local e = index[path] or index["kubeque." .. path]
   if not e then
-    local names = {}
+    local known = {}
     for name, item in pairs(index) do
-      names[#names + 1] = not item.domain.internal and name or nil
+      known[#known + 1] = not item.domain.internal and name or nil
     end
-    return nil, options.nearest("kubeque." .. path:gsub("^kubeque%.", ""), names)
-      or options.nearest(path, names)
+    return nil, names.nearest("kubeque." .. path:gsub("^kubeque%.", ""), known)
+      or names.nearest(path, known)
   end
   local out, d = {}, e.decl
   if e.kind == "function" or e.kind == "method" then

@@ -249,12 +249,7 @@ function M.luarc(library)
 end
 
 local function luacheck_fields(out, tree, indent)
-  local names = {}
-  for name in pairs(tree) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  for _, name in ipairs(require("kubeque.names").of(tree)) do
     if type(tree[name]) == "table" then
       out[#out + 1] = ("%s%s = { fields = {"):format(indent, name)
       luacheck_fields(out, tree[name], indent .. "  ")

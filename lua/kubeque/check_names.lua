@@ -2,17 +2,17 @@
 -- tables, globals. kubeque.check puts it together with what loading a script shows.
 
 local apidoc = require "kubeque.apidoc"
-local options = require "kubeque.options"
+local names = require "kubeque.names"
 local syntax = require "kubeque.syntax"
 
 local M = {}
 
 local function set(text)
-  local names = {}
+  local words = {}
   for name in text:gmatch "%S+" do
-    names[name] = true
+    words[name] = true
   end
-  return names
+  return words
 end
 
 -- What the sandbox of policies leaves of Lua (docs/lua.md says why); tests compare it.
@@ -24,17 +24,8 @@ M.host_globals = set [[_G _VERSION assert collectgarbage dofile error getmetatab
   tostring type warn xpcall arg kubeque coroutine debug io math os package string table utf8]]
 M.recipe_globals = set "args job params set"
 
-local function names_of(table_)
-  local names = {}
-  for name in pairs(table_) do
-    names[#names + 1] = name
-  end
-  return names
-end
-
-local function hint(word, names, prefix)
-  local near = options.nearest(word, names)
-  return near and (" (did you mean %s%s?)"):format(prefix or "", near) or ""
+local function hint(word, known, before)
+  return names.hint(word, known, { before = before, other = "" })
 end
 
 ---The names behind `kubeque` that a path stands for, as { {name =, line =}, ... }; nil when it
@@ -65,7 +56,7 @@ local function check_path(c, path)
       return nil
     elseif not node[field.name] then
       c.add(field.line, ("there is no %s%s"):format(full,
-        hint(field.name, names_of(node), name .. ".")), full)
+        hint(field.name, names.of(node), name .. ".")), full)
       return nil
     end
     node, name = node[field.name], full
@@ -82,14 +73,14 @@ end
 
 ---Keys of a table that an option table of this name does not have.
 local function check_keys(c, what, kind, given)
-  local names = {}
+  local known = {}
   for _, field in ipairs(kind.decl.fields) do
-    names[field[1]] = true
+    known[field[1]] = true
   end
   for _, key in ipairs(given.keys) do
-    if not names[key.name] then
+    if not known[key.name] then
       c.add(key.line, ("%s has no key '%s'%s"):format(what, key.name,
-        hint(key.name, names_of(names))))
+        hint(key.name, names.of(known))))
     end
   end
 end
@@ -135,7 +126,7 @@ function M.check(text, kind, add)
   local c = { kind = kind, tree = apidoc.tree(true), index = apidoc.index(), assigned = {},
     unknown = {}, known = kind == "policy" and M.policy_globals or M.host_globals }
   if kind == "recipe" then
-    c.known = setmetatable(names_of(M.recipe_globals), { __index = M.host_globals })
+    c.known = setmetatable(names.of(M.recipe_globals), { __index = M.host_globals })
     for name in pairs(M.recipe_globals) do
       c.known[name] = true
     end
@@ -163,7 +154,7 @@ function M.check(text, kind, add)
   for _, path in ipairs(c.unknown) do
     if not c.assigned[path.name] then
       c.add(path.line, ("there is no global %s%s"):format(path.name,
-        hint(path.name, names_of(c.known))), path.name)
+        hint(path.name, names.of(c.known))), path.name)
     end
   end
   return result

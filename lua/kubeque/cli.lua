@@ -179,11 +179,11 @@ function M.own()
 end
 
 local function unknown_command(name)
-  local names = M.names()
+  local all = M.names()
   local own = require("kubeque.scripts").names("commands", true)
-  local near = options.nearest(name, table.move(own, 1, #own, #names + 1, names))
-  return nil, near and ('unknown command "%s" (did you mean %s?)'):format(name, near)
-    or ('unknown command "%s" (see: kubeque help)'):format(name), "usage"
+  table.move(own, 1, #own, #all + 1, all)
+  return nil, ('unknown command "%s"%s'):format(name,
+    require("kubeque.names").hint(name, all, { other = "see: kubeque help" })), "usage"
 end
 
 ---The command of a name or alias; nil, why, code. Second: the words that an alias brings. A script

@@ -78,11 +78,10 @@ local function check_option(command, i, decl, seen)
   what = ("kubeque.command: option --%s"):format(names[1])
   declare.check(what, rest, option_fields)
   local kind = rest.type
-  if kind and not require("kubeque.options").types[kind] then
-    local near = require("kubeque.options").nearest(kind, require("kubeque.options").type_names())
-    declare.fail(kind, ("%s: unknown type '%s'%s"):format(what, kind,
-      near and (" (did you mean '%s'?)"):format(near) or ""))
-  elseif kind and not rest.value and kind ~= "words" then
+  if kind then
+    declare.one_of(what, "type", kind, require("kubeque.options").types())
+  end
+  if kind and not rest.value and kind ~= "words" then
     declare.fail(names[1], ("%s: a type needs a value (value = \"%s\")"):format(what,
       kind:upper()))
   elseif (kind == "choice") ~= (rest.choices ~= nil) then

@@ -6,6 +6,8 @@
 -- open() in kubeque.store turns that into an open store.
 
 local fault = require "kubeque.fault"
+local names = require "kubeque.names"
+local values = require "kubeque.values"
 local places = require "kubeque.places"
 
 local M = {}
@@ -16,14 +18,14 @@ local by_name
 
 local function index()
   if not by_name then
-    local names = {}
+    local keys = {}
     for _, key in ipairs(require "kubeque.keys") do
-      names[key[1]] = key
+      keys[key[1]] = key
       for _, alias in ipairs(key.alias or {}) do
-        names[alias] = key
+        keys[alias] = key
       end
     end
-    by_name = names
+    by_name = keys -- when it is whole: memory may run out before
   end
   return by_name
 end
@@ -45,12 +47,8 @@ local function absolute(text, base)
 end
 
 ---How a value of a type is read: (text, key, directory) -> value, or nil and why not.
-M.types = {}
+M.types = setmetatable({}, { __index = values.types })
 local parse = M.types
-
-function parse.string(text)
-  return text
-end
 
 function parse.path(text, _, base)
   if text == "" then
@@ -95,14 +93,6 @@ function parse.cpu(text)
   return n
 end
 
-function parse.memory(text)
-  return kubeque.units.memory(text)
-end
-
-function parse.duration(text)
-  return kubeque.units.duration(text)
-end
-
 function parse.list(text)
   local list = {}
   for part in text:gmatch("[^,]+") do
@@ -134,40 +124,28 @@ function parse.policies(text, _, base)
   return list
 end
 
-function parse.choice(text, key)
-  for _, choice in ipairs(key.choices) do
-    if text == choice then
-      return text
-    end
-  end
-  return nil, "is none of " .. table.concat(key.choices, ", ")
-end
-
 ---A value as typed; raises a fault that names its place.
 local function value_of(key, text, base, place)
   local value, why = parse[key.type](text, key, base)
   if value == nil then
-    local quoted = '"' .. text .. '"'
-    local shown = why:find(quoted, 1, true) and why or quoted .. " " .. why
-    fault.raisef("config", "%s: %s: %s", place, key[1], shown)
+    fault.raisef("config", "%s: %s: %s", place, key[1], values.refusal(text, why))
   end
   return value
 end
 
-local function warn_unknown(place, word, shown, names)
-  local near = require("kubeque.options").nearest(word, names)
-  kubeque.log.warn(("%s: unknown key %s%s"):format(place, shown,
-    near and (" (did you mean %s?)"):format(near) or " (kubeque config lists all keys)"))
-end
-
 local function key_names(prefix, upper)
-  local names = {}
+  local list = {}
   for name, key in pairs(index()) do
     if not key.env then
-      names[#names + 1] = prefix .. (upper and name:upper() or name)
+      list[#list + 1] = prefix .. (upper and name:upper() or name)
     end
   end
-  return names
+  return list
+end
+
+local function warn_unknown(place, word, shown, known)
+  kubeque.log.warn(("%s: unknown key %s%s"):format(place, shown,
+    names.hint(word, known, { other = "kubeque config lists all keys" })))
 end
 
 ---A source of settings: values are {value=, place=} by key, `provider` has {text=, place=, base=}
@@ -433,17 +411,15 @@ end
 ---kubeque.config.KEY: the configuration's values, resolved when the first is asked for.
 M.public = setmetatable({}, { __index = function(self, name)
   if type(name) ~= "string" or not index()[name] then
-    local near = type(name) == "string"
-      and require("kubeque.options").nearest(name, key_names(""))
     error(("there is no kubeque.config.%s%s"):format(tostring(name),
-      near and (" (did you mean kubeque.config.%s?)"):format(near) or ""), 2)
+      names.hint(name, key_names(""), { before = "kubeque.config.", other = "" })), 2)
   end
-  local values = rawget(self, 1)
-  if not values then
-    values = M.resolve()
-    rawset(self, 1, values)
+  local config = rawget(self, 1)
+  if not config then
+    config = M.resolve()
+    rawset(self, 1, config)
   end
-  return values[index()[name][1]]
+  return config[index()[name][1]]
 end })
 
 return M

@@ -1,5 +1,7 @@
 -- Strict tables that scripts hand to kubeque.command, kubeque.policy, kubeque.provider.
 
+local names = require "kubeque.names"
+
 local M = {}
 
 ---Raises about a word of a declaration. In a script that is being loaded the message begins with
@@ -26,16 +28,19 @@ local function type_fits(value, want)
   return false
 end
 
-local function unknown(what, key, fields)
-  local names = {}
-  for name in pairs(fields) do
-    names[#names + 1] = name
+---Raises unless the word is one of some names.
+---@param what string how messages call the declaration
+---@param kind string what the word is
+---@param word string
+---@param known string[]
+function M.one_of(what, kind, word, known, level)
+  for _, name in ipairs(known) do
+    if name == word then
+      return
+    end
   end
-  table.sort(names)
-  local near = type(key) == "string" and require("kubeque.options").nearest(key, names)
-  local hint = near and (" (did you mean '%s'?)"):format(near)
-    or (" (it has: %s)"):format(table.concat(names, ", "))
-  return ("%s: unknown key '%s'%s"):format(what, tostring(key), hint)
+  M.fail(word, ("%s: unknown %s %s%s"):format(what, kind, word, names.hint(word, known)),
+    (level or 1) + 1)
 end
 
 ---Checks a table against its fields: { name = { type = "string|table", required = true } }. `what`
@@ -48,7 +53,8 @@ function M.check(what, spec, fields, level)
   for key, value in pairs(spec) do
     local field = fields[key]
     if not field then
-      M.fail(type(key) == "string" and key or nil, unknown(what, key, fields), level)
+      M.fail(type(key) == "string" and key or nil, ("%s: unknown key '%s'%s"):format(what,
+        tostring(key), names.hint(key, names.of(fields))), level)
     elseif not type_fits(value, field.type) then
       M.fail(key, ("%s: '%s' is a %s, not a %s"):format(what, key,
         field.type:gsub("|", " or a "), type(value)), level)

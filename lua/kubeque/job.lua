@@ -9,6 +9,7 @@
 
 local fault = require "kubeque.fault"
 local misuse = require "kubeque.misuse"
+local names = require "kubeque.names"
 
 local M = {}
 
@@ -17,21 +18,14 @@ local methods = {}
 local Job = { __name = "job" }
 M.Job = Job
 
-local function method_names()
-  local names = { "id", "n", "name" }
-  for name in pairs(methods) do
-    names[#names + 1] = name
-  end
-  return names
-end
-
 function Job.__index(_, key)
   if methods[key] then
     return methods[key]
   elseif key == "id" or key == "n" or key == "born" then
     misuse.raise("job: %s is known when it is submitted: call :submit()", key)
   elseif key ~= "name" and key ~= "wanted_id" and key ~= "rows" and key ~= "how" then
-    misuse.raise("a job has no %s%s", tostring(key), misuse.hint(key, method_names()))
+    misuse.raise("a job has no %s%s", tostring(key), names.hint(key,
+      names.of(methods, { id = true, n = true, name = true })))
   end
 end
 

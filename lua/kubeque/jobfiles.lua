@@ -20,7 +20,7 @@ local function state_list(state)
       known = known or name == word
     end
     if not known then
-      misuse.raise("there is no state %s%s", tostring(word), misuse.hint(word,
+      misuse.raise("there is no state %s%s", tostring(word), require("kubeque.names").hint(word,
         table.move(states, 1, #states, 1, {})))
     end
   end

@@ -38,16 +38,11 @@ function M.data(job)
   return found and { digest = found.digest, policies = found.policies, fault = found.fault }
 end
 
+---A value of an option, in quotes where it needs them.
 local function value_text(value)
-  if type(value) == "table" then
-    local parts = {}
-    for i, item in ipairs(value) do
-      parts[i] = tostring(item)
-    end
-    return table.concat(parts, ",")
-  end
-  value = tostring(value)
-  return value:find '[%s"]' and '"' .. value:gsub('"', '""') .. '"' or value
+  value = require("kubeque.policy").shown(value)
+  local plain = not value:find '[%s"]' and not value:find ",[%a_][%w_]*="
+  return plain and value or '"' .. value:gsub('"', '""') .. '"'
 end
 
 ---A policy as a SPEC: memory:cap=16G.

@@ -1,6 +1,8 @@
 -- Mistakes in a script: an error that names the script's own line, however deep in kubeque it was
 -- found.
 
+local names = require "kubeque.names"
+
 local M = {}
 
 local context
@@ -64,15 +66,15 @@ end
 ---Raises unless the value is one of some texts, or nil.
 ---@param what string how messages call it
 ---@param value any
----@param names string[]
-function M.choice(what, value, names)
-  for _, name in ipairs(names) do
-    if value == name then
+---@param choices string[]
+function M.choice(what, value, choices)
+  for _, choice in ipairs(choices) do
+    if value == choice then
       return
     end
   end
   if value ~= nil then
-    M.raise("%s: %s expected, got %s", what, table.concat(names, " or "), tostring(value))
+    M.raise("%s: %s expected, got %s", what, table.concat(choices, " or "), tostring(value))
   end
 end
 
@@ -96,40 +98,23 @@ function M.list(what, t)
   return t
 end
 
----The nearest of some names as a hint: " (did you mean X?)", or what there is.
----@param word any
----@param names string[] may be sorted by this
----@return string
-function M.hint(word, names)
-  local near = type(word) == "string" and require("kubeque.options").nearest(word, names)
-  if near then
-    return (" (did you mean %s?)"):format(near)
-  end
-  table.sort(names)
-  local list = {}
-  for _, name in ipairs(names) do
-    list[#list + 1] = name ~= list[#list] and name or nil
-  end
-  return (" (there is: %s)"):format(table.concat(list, ", "))
-end
-
----Raises unless every key of the table is one of the names.
+---Raises unless every key of the table is one of some names.
 ---@param what string how messages call the table
 ---@param t any
----@param names string[]
-function M.keys(what, t, names)
+---@param allowed string[]
+function M.keys(what, t, allowed)
   if t == nil then
     return
   elseif type(t) ~= "table" then
     M.raise("%s: a table of options expected, got %s", what, type(t))
   end
   local known = {}
-  for _, name in ipairs(names) do
+  for _, name in ipairs(allowed) do
     known[name] = true
   end
   for key in pairs(t) do
     if not known[key] then
-      M.raise("%s: unknown option %s%s", what, tostring(key), M.hint(key, names))
+      M.raise("%s: unknown option %s%s", what, tostring(key), names.hint(key, allowed))
     end
   end
 end

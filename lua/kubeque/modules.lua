@@ -104,7 +104,7 @@ end
 
 ---What `require` says when there is nothing of this name.
 function M.missing(name)
-  local rel, looked, names = name:gsub("%.", "/") .. ".lua", {}, {}
+  local rel, looked, known = name:gsub("%.", "/") .. ".lua", {}, {}
   for _, place in ipairs(scripts.places()) do
     local _, blocked = scripts.present(place, rel)
     if blocked then
@@ -112,16 +112,15 @@ function M.missing(name)
     end
     looked[#looked + 1] = place.dir
     for _, entry in ipairs(fs.list(place.dir) or {}) do
-      names[#names + 1] = entry:match "^(.+)%.lua$"
+      known[#known + 1] = entry:match "^(.+)%.lua$"
     end
   end
   for _, stock in ipairs(kubeque.embedded.list()) do
-    names[#names + 1] = stock:gsub("/", ".")
+    known[#known + 1] = stock:gsub("/", ".")
   end
-  local near = require("kubeque.options").nearest(name, names)
   looked[#looked + 1] = "kubeque's own"
   return ("there is no module '%s'%s; searched: the folder of the script, %s"):format(name,
-    near and (" (did you mean '%s'?)"):format(near) or "", table.concat(looked, ", "))
+    require("kubeque.names").hint(name, known, { other = "" }), table.concat(looked, ", "))
 end
 
 return M

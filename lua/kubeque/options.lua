@@ -13,12 +13,15 @@
 --             "kv" ({key=, value=}), "choice" (one of `choices`), "words" (all words up to `--`)
 --   many      may be repeated; the result is a list
 --   optional  the value may be left out (then only `--name=VALUE` gives one); this is the result
---   min, max  bounds of int and number
+--   min, max  bounds of what is a number
 --   bare      kv: `NAME` alone is allowed (value is nil)
 --   hidden    not in help
 --
 -- Abbreviations are refused, `--` ends the options, and with `words = true` in the command they end
 -- at the first word that is none.
+
+local names = require "kubeque.names"
+local values = require "kubeque.values"
 
 local M = {}
 
@@ -88,78 +91,18 @@ end
 ---{name, key, shorts, aliases, decl, group = "own"|"common"}.
 M.index = index_of
 
----The closest of some names: one that begins with `word`, else the fewest edits (at most a third).
-function M.nearest(word, names)
-  local best, cost
-  table.sort(names)
-  for _, name in ipairs(names) do
-    if #word > 0 and name:sub(1, #word) == word then
-      return name
-    end
-    local d = kubeque.distance(word, name)
-    if d <= math.max(1, #name // 3) and (not cost or d < cost) then
-      best, cost = name, d
-    end
-  end
-  return best
-end
-
-local function long_names(index)
-  local names = {}
-  for name, option in pairs(index.long) do
-    if not option.decl.hidden then
-      names[#names + 1] = name
-    end
-  end
-  return names
-end
-
 local function unknown(index, shown, word)
-  local near = word and M.nearest(word, long_names(index))
-  if near then
-    return ("unknown option %s (did you mean --%s?)"):format(shown, near)
+  local known = {}
+  for name, option in pairs(index.long) do
+    known[#known + 1] = not option.decl.hidden and name or nil
   end
-  return ("unknown option %s (see: kubeque help)"):format(shown)
+  return ("unknown option %s%s"):format(shown,
+    names.hint(word, known, { before = "--", other = "see: kubeque help" }))
 end
 
 local convert = {}
-
-local function within(n, decl)
-  if decl.min and n < decl.min then
-    return nil, ("is too small (at least %s)"):format(decl.min)
-  end
-  if decl.max and n > decl.max then
-    return nil, ("is too large (at most %s)"):format(decl.max)
-  end
-  return n
-end
-
-function convert.string(text)
-  return text
-end
-
-function convert.int(text, decl)
-  local n = text:match("^[+-]?%d+$") and math.tointeger(tonumber(text))
-  if not n then
-    return nil, "is not a whole number"
-  end
-  return within(n, decl)
-end
-
-function convert.number(text, decl)
-  local n = text:match("^[+-]?%.?%d[%d.]*[eE]?[+-]?%d*$") and tonumber(text)
-  if not n or n ~= n or n == math.huge or n == -math.huge then
-    return nil, "is not a number"
-  end
-  return within(n, decl)
-end
-
-function convert.duration(text)
-  return kubeque.units.duration(text)
-end
-
-function convert.memory(text)
-  return kubeque.units.memory(text)
+for _, kind in ipairs { "string", "int", "number", "duration", "memory", "choice" } do
+  convert[kind] = values.types[kind]
 end
 
 function convert.kv(text, decl)
@@ -173,41 +116,15 @@ function convert.kv(text, decl)
   return { key = key, value = value }
 end
 
-function convert.choice(text, decl)
-  for _, choice in ipairs(decl.choices) do
-    if choice == text then
-      return text
-    end
-  end
-  return nil, (decl.choices[2] and "is none of " or "is not ") .. table.concat(decl.choices, ", ")
-end
-
----The types there are.
-M.types = { words = true }
-for name in pairs(convert) do
-  M.types[name] = true
-end
-
-function M.type_names()
-  local names = {}
-  for name in pairs(M.types) do
-    names[#names + 1] = name
-  end
-  return names
+---The names of all types.
+---@return string[]
+function M.types()
+  return names.of(convert, { words = true })
 end
 
 ---A text as the value of an option: its value, or nil and why it is none.
 function M.convert(decl, text)
   return convert[decl.type or "string"](text, decl)
-end
-
----Text of an error about a value; a reason that already quotes the value stands alone.
-local function bad_value(shown, text, why)
-  local quoted = '"' .. text .. '"'
-  if why:find(quoted, 1, true) then
-    return ("option %s: %s"):format(shown, why)
-  end
-  return ("option %s: %s %s"):format(shown, quoted, why)
 end
 
 local function store(result, option, shown, text)
@@ -219,7 +136,7 @@ local function store(result, option, shown, text)
     local why
     value, why = convert[decl.type or "string"](text, decl)
     if value == nil then
-      return nil, bad_value(shown, text, why)
+      return nil, ("option %s: %s"):format(shown, values.refusal(text, why))
     end
   end
   if decl.many then

@@ -9,7 +9,7 @@
 --
 -- Nodes run the bundle (src/script/policy_lua.h), never these files again.
 
-local options = require "kubeque.options"
+local names = require "kubeque.names"
 
 local M = {}
 
@@ -49,16 +49,6 @@ local function option_fault(name, value)
   end
 end
 
-local function unknown_key(key)
-  local names = {}
-  for name in pairs(keys) do
-    names[#names + 1] = name
-  end
-  local near = options.nearest(key, names)
-  return ("a policy has no '%s' (%s)"):format(key, near and ("did you mean '%s'?"):format(near)
-    or "hooks are on_submit, on_task_failed, on_task_lost, scale and on_event")
-end
-
 ---What is wrong with a policy's table, in one sentence, and the word that is; nil when it is one.
 ---The sandbox says it in the same words (src/script/policy_state.c).
 ---@param policy any
@@ -72,7 +62,8 @@ function M.fault(policy)
     if type(key) ~= "string" then
       return ("a policy is a table of names, it has a %s as a key"):format(type(key))
     elseif not want then
-      return unknown_key(key), key
+      return ("a policy has no '%s'%s"):format(key, names.hint(key, names.of(keys),
+        { other = "hooks are on_submit, on_task_failed, on_task_lost, scale and on_event" })), key
     elseif got ~= (want == "text" and "string" or want) then
       return ("'%s' is a %s, not a %s"):format(key, want, got), key
     end
@@ -212,7 +203,10 @@ end
 
 -- ---- options ----
 
-local function shown(value)
+---A value of an option as it is written in a SPEC, without quotes.
+---@param value any
+---@return string
+function M.shown(value)
   if type(value) == "table" then
     local parts = {}
     for i, item in ipairs(value) do
@@ -274,22 +268,17 @@ end
 ---@param defaults table
 ---@return table|nil, string|nil
 function M.options(name, given, defaults)
-  local out, names = {}, {}
-  for key in pairs(defaults) do
-    names[#names + 1] = key
-  end
+  local out = {}
   for key, value in pairs(given) do
     local default = defaults[key]
     if default == nil then
-      local near = options.nearest(tostring(key), names)
       return nil, ("policy %s has no option '%s'%s"):format(name, tostring(key),
-        near and (" (did you mean '%s'?)"):format(near)
-          or names[1] and (" (it has %s)"):format(table.concat(names, ", ")) or "")
+        next(defaults) ~= nil and names.hint(key, names.of(defaults)) or "")
     end
     local typed, want = converted(value, default)
     if typed == nil then
       return nil, ("policy %s: option %s=%s: %s expected (the default is %s)"):format(name, key,
-        shown(value), want, shown(default))
+        M.shown(value), want, M.shown(default))
     end
     out[key] = typed
   end

@@ -39,6 +39,8 @@
 
 local declare = require "kubeque.declare"
 local fault = require "kubeque.fault"
+local names = require "kubeque.names"
+local values = require "kubeque.values"
 
 local M = {}
 
@@ -77,22 +79,6 @@ local value_types = { string = "string", path = "string", choice = "string", lis
 local TIMEOUT = { type = "duration", default = 60,
   help = "time limit of one call of the provider (0: none)" }
 
-local function names(set)
-  local list = {}
-  for name in pairs(set) do
-    list[#list + 1] = name
-  end
-  table.sort(list)
-  return list
-end
-
----"unknown KIND WORD", with the nearest of a set or all of them.
-local function unknown(kind, word, set)
-  local near = require("kubeque.options").nearest(word, names(set))
-  return ("unknown %s %s (%s)"):format(kind, word, near and "did you mean " .. near .. "?"
-    or "there are: " .. table.concat(names(set), ", "))
-end
-
 -- ---- declarations ----
 
 local function check_option(name, decl)
@@ -104,9 +90,8 @@ local function check_option(name, decl)
   end
   declare.check(what, decl, option_fields)
   local kind = decl.type or "string"
-  if not value_types[kind] then
-    declare.fail(kind, ("%s: %s"):format(what, unknown("type", kind, value_types)))
-  elseif (kind == "choice") ~= (decl.choices ~= nil) then
+  declare.one_of(what, "type", kind, names.of(value_types))
+  if (kind == "choice") ~= (decl.choices ~= nil) then
     declare.fail(name, what .. ': type = "choice" and choices = {...} go together')
   elseif decl.default ~= nil and type(decl.default) ~= value_types[kind] then
     declare.fail(name, ("%s: the default of a %s is a %s, not a %s"):format(what, kind,
@@ -125,10 +110,8 @@ function M.declare(spec)
   if not spec.name:find "^%a[%w_-]*$" then
     declare.fail("name", ("kubeque.provider: name %q: letters, digits, _ and - are allowed"):format(
       spec.name))
-  elseif not M.requirements[spec.requires] then
-    declare.fail("requires", ("kubeque.provider: %s"):format(unknown("requirement",
-      spec.requires, M.requirements)))
   end
+  declare.one_of("kubeque.provider", "requirement", spec.requires, names.of(M.requirements))
   declare.check("kubeque.provider: capabilities", spec.capabilities or {}, capability_fields)
   local provider = {}
   for key, value in pairs(spec) do
@@ -175,47 +158,10 @@ end
 
 -- ---- options ----
 
--- How text of the types that kubeque.config does not know is read: a value, or nil and why not.
-local parse = {}
-
-function parse.int(text)
-  local n = text:match "^[+-]?%d+$" and math.tointeger(tonumber(text))
-  if not n then
-    return nil, "is not a whole number"
-  end
-  return n
-end
-
-function parse.number(text)
-  local n = text:match "^[+-]?%.?%d[%d.]*[eE]?[+-]?%d*$" and tonumber(text)
-  if not n or n ~= n or n == math.huge or n == -math.huge then
-    return nil, "is not a number"
-  end
-  return n
-end
-
-function parse.flag(text)
-  local word = text:lower()
-  if word == "yes" or word == "true" or word == "on" or word == "1" then
-    return true
-  elseif word == "no" or word == "false" or word == "off" or word == "0" then
-    return false
-  end
-  return nil, "is neither yes nor no"
-end
-
-local function parse_option(decl, text, base)
+local function parse(decl, text, base)
   local kind = decl.type or "string"
-  local read = parse[kind] or require("kubeque.config").types[kind]
-  local value, why = read(text, decl, base)
-  if value == nil then
-    return nil, why
-  elseif math.type(value) and decl.min and value < decl.min then
-    return nil, ("is too small (at least %s)"):format(decl.min)
-  elseif math.type(value) and decl.max and value > decl.max then
-    return nil, ("is too large (at most %s)"):format(decl.max)
-  end
-  return value
+  local read = values.types[kind] or require("kubeque.config").types[kind]
+  return read(text, decl, base)
 end
 
 ---Which `provider.KEY` settings count, by key: { text =, place =, base = }. A source that chooses
@@ -244,14 +190,13 @@ function M.options(provider, config)
       fault.raisef("config", "%s: provider.%s is set, but no provider is chosen: provider=ssh, say",
         setting.place, key)
     elseif not decl then
-      fault.raisef("config", "%s: provider %s: %s", setting.place, config.provider,
-        unknown("option", key, provider.options))
+      fault.raisef("config", "%s: provider %s: unknown option %s%s", setting.place, config.provider,
+        key, names.hint(key, names.of(provider.options)))
     end
-    local value, why = parse_option(decl, setting.text, setting.base)
+    local value, why = parse(decl, setting.text, setting.base)
     if value == nil then
-      local quoted = '"' .. setting.text .. '"'
       fault.raisef("config", "%s: provider.%s: %s", setting.place, key,
-        why:find(quoted, 1, true) and why or quoted .. " " .. why)
+        values.refusal(setting.text, why))
     end
     options[key], places[key] = value, setting.place
   end
@@ -343,7 +288,7 @@ function M.markdown()
     out[#out + 1] = ("\n### provider = %s\n\n%s; it needs %s.\n"):format(provider.name,
       provider.summary:gsub("^%l", string.upper), M.requirements[provider.requires])
     out[#out + 1] = "| key | default | meaning |\n| --- | --- | --- |"
-    for _, key in ipairs(names(provider.options)) do
+    for _, key in ipairs(names.of(provider.options)) do
       local decl = provider.options[key]
       local default = decl.default ~= nil and "`" .. show(decl, decl.default) .. "`"
         or decl.required and "(needed)" or ""

@@ -82,7 +82,8 @@ local function environment(args, set)
       end
       local value = rawget(_G, key)
       if value == nil then
-        misuse.raise("there is no global %s%s", tostring(key), misuse.hint(key, global_names(env)))
+        misuse.raise("there is no global %s%s", tostring(key),
+          require("kubeque.names").hint(key, global_names(env)))
       end
       return value
     end,
@@ -190,13 +191,12 @@ end
 local function warn_unread(run, given, seen)
   for key in pairs(given) do
     if not seen[key] then
-      local names = {}
+      local known = {}
       for name in pairs(seen) do
-        names[#names + 1] = tostring(name)
+        known[#known + 1] = tostring(name)
       end
-      local near = require("kubeque.options").nearest(key, names)
       kubeque.log.warn(("--set %s: %s reads no set.%s%s"):format(key, run.path, key,
-        near and (" (did you mean %s?)"):format(near) or ""))
+        require("kubeque.names").hint(key, known, { other = "" })))
     end
   end
 end

@@ -5,6 +5,7 @@
 local fault = require "kubeque.fault"
 local loose = require "kubeque.loose"
 local misuse = require "kubeque.misuse"
+local names = require "kubeque.names"
 
 local M = {}
 
@@ -13,14 +14,6 @@ local methods = {}
 -- The parameters of a row as they were submitted: row -> { name = text }; its fields that are null.
 local submitted, nulls = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 
-local function method_names()
-  local names = {}
-  for name in pairs(methods) do
-    names[#names + 1] = name
-  end
-  return names
-end
-
 local Collection = { __name = "results" }
 
 function Collection.__index(_, key)
@@ -28,7 +21,7 @@ function Collection.__index(_, key)
     return nil
   end
   return methods[key] or misuse.raise("results have no method %s%s", key,
-    misuse.hint(key, method_names()))
+    names.hint(key, names.of(methods)))
 end
 
 function Collection.__tostring(self)
@@ -62,17 +55,16 @@ end
 ---@param rows table[]
 ---@param field string
 function M.check_field(rows, field)
-  local names, seen = {}, {}
+  local seen = {}
   for _, row in ipairs(rows) do
     for _, from in ipairs { row, nulls[row] } do
       for name in pairs(from) do
-        names[#names + 1] = not seen[name] and name or nil
         seen[name] = true
       end
     end
   end
   if not seen[field] then
-    misuse.raise("no result has a field %s%s", tostring(field), misuse.hint(field, names))
+    misuse.raise("no result has a field %s%s", tostring(field), names.hint(field, names.of(seen)))
   end
 end
 

@@ -244,9 +244,8 @@ function M.find(kind, name, o)
   elseif blocked then
     return nil, blocked, "script"
   end
-  local near = require("kubeque.options").nearest(name, M.names(kind))
-  return nil, ('there is no %s "%s"%s'):format(M.singular[kind], name,
-    near and (" (did you mean %s?)"):format(near) or " (see: kubeque scripts)"), "not_found"
+  local hint = require("kubeque.names").hint(name, M.names(kind), { other = "see: kubeque scripts" })
+  return nil, ('there is no %s "%s"%s'):format(M.singular[kind], name, hint), "not_found"
 end
 
 ---The text of what find() found; nil, why, code.

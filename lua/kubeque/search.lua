@@ -11,6 +11,7 @@
 -- depends on nothing but what it was told. run{} drives one with jobs (kubeque.search.drive).
 
 local misuse = require "kubeque.misuse"
+local names = require "kubeque.names"
 
 local M = {}
 
@@ -35,5 +36,5 @@ end
 
 return setmetatable(M, { __index = function(_, key)
   misuse.raise("there is no kubeque.search.%s%s", tostring(key),
-    misuse.hint(key, { "random", "halving", "run" }))
+    names.hint(key, { "random", "halving", "run" }))
 end })

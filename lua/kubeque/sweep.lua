@@ -13,6 +13,7 @@
 
 local core = require "kubeque.params.core"
 local misuse = require "kubeque.misuse"
+local names = require "kubeque.names"
 
 local M = {}
 
@@ -182,12 +183,8 @@ end
 local function check_kind(reader)
   local word = reader:rest():match "^(%a%w*):[+-]?%.?%d"
   if word and (reader:rest():find("..", 1, true) or kubeque.distance(word, "normal") < 3) then
-    local names = {}
-    for name in pairs(kinds) do
-      names[#names + 1] = name
-    end
     reader:fail("\"%s:\" is unknown%s; a value of that text is written in quotes", word,
-      misuse.hint(word, names))
+      names.hint(word, names.of(kinds)))
   end
 end
 
@@ -225,9 +222,9 @@ end
 -- ---- factors that move together ----
 
 ---Puts the factors of one group in the place of the first of them.
-local function zip_group(factors, names)
+local function zip_group(factors, together)
   local combine, group, out = require "kubeque.params.combine", {}, {}
-  local wanted, place = core.place_of(names), nil
+  local wanted, place = core.place_of(together), nil
   for _, item in ipairs(factors) do
     if #item.columns == 1 and wanted[item.columns[1]] then
       wanted[item.columns[1]] = nil
@@ -238,13 +235,13 @@ local function zip_group(factors, names)
       out[#out + 1] = item
     end
   end
-  for _, name in ipairs(names) do
+  for _, name in ipairs(together) do
     if wanted[name] then
       local known = {}
       for _, item in ipairs(factors) do
         table.move(item.columns, 1, #item.columns, #known + 1, known)
       end
-      misuse.raise("--zip: there is no factor \"%s\"%s", name, misuse.hint(name, known))
+      misuse.raise("--zip: there is no factor \"%s\"%s", name, names.hint(name, known))
     end
   end
   for _, item in ipairs(group) do
@@ -259,18 +256,18 @@ end
 
 ---The names of a group; `taken`: name -> the group that has it.
 local function zip_names(text, taken)
-  local names = {}
+  local list = {}
   for name in (text .. ","):gmatch "([^,]*)," do
-    names[#names + 1] = name
+    list[#list + 1] = name
     if taken[name] then
       misuse.raise("--zip %s: \"%s\" stands in --zip %s already", text, name, taken[name])
     end
     taken[name] = text
   end
-  if #names < 2 then
+  if #list < 2 then
     misuse.raise("--zip %s: at least two names are needed, like --zip a,b", text)
   end
-  return names
+  return list
 end
 
 -- ---- all together ----

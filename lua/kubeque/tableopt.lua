@@ -6,7 +6,9 @@
 -- where they were written.
 
 local misuse = require "kubeque.misuse"
+local names = require "kubeque.names"
 local options = require "kubeque.options"
+local values = require "kubeque.values"
 
 local M = {}
 
@@ -50,25 +52,15 @@ local function scalar(what, key, decl, value)
   end
   local converted, why = options.convert(decl, value)
   if converted == nil then
-    misuse.raise('%s: option %s: %s', what, key, why:find('"' .. value .. '"', 1, true) and why
-      or ('"%s" %s'):format(value, why))
+    misuse.raise("%s: option %s: %s", what, key, values.refusal(value, why))
   end
   return converted
-end
-
-local function sorted_keys(t)
-  local keys = {}
-  for key in pairs(t) do
-    keys[#keys + 1] = key
-  end
-  table.sort(keys, function(a, b) return tostring(a) < tostring(b) end)
-  return keys
 end
 
 ---{ cpu = 2, memory = "4G" } as words: "cpu=2", "memory=4G". `true` takes the value from here.
 local function pairs_of(what, key, decl, value)
   local words = {}
-  for _, name in ipairs(sorted_keys(value)) do
+  for _, name in ipairs(names.of(value)) do
     local v = value[name]
     if type(name) ~= "string" then
       wrong(what, key, decl, value)
@@ -183,12 +175,12 @@ function M.read(command, t, o)
     elseif o.instead and o.instead[key] then
       misuse.raise("%s: %s is no option here: %s", what, key, o.instead[key])
     elseif not name then
-      local names = table.move(o.other or {}, 1, #(o.other or {}), 1, {})
+      local there = { table.unpack(o.other or {}) }
       for one in pairs(known) do
-        names[#names + 1] = not (o.instead and o.instead[one]) and one or nil
+        there[#there + 1] = not (o.instead and o.instead[one]) and one or nil
       end
       misuse.raise("%s: unknown option %s%s", what, tostring(key), math.type(key) == "integer"
-        and " (every option has a name: command = ...)" or misuse.hint(key, names))
+        and " (every option has a name: command = ...)" or names.hint(key, there))
     else
       opt[name:gsub("-", "_")] = convert(what, key, declaration(command, name), value)
     end

@@ -128,3 +128,29 @@ int str_distance(const char *a, const char *b)
 	}
 	return row[n % 3][m];
 }
+
+struct guess guess_of(const char *word)
+{
+	size_t n = strlen(word);
+
+	return (struct guess){ .word = word, .least = n < 4 ? 2 : n < 8 ? 3 : 4 };
+}
+
+void guess_try(struct guess *g, const char *name)
+{
+	int d = str_distance(g->word, name);
+
+	if (d < g->least) {
+		g->least = d;
+		g->best = name;
+	}
+}
+
+const char *str_nearest(const char *word, const char *const *names)
+{
+	struct guess g = guess_of(word);
+
+	for (; *names; names++)
+		guess_try(&g, *names);
+	return g.best;
+}

@@ -24,6 +24,17 @@ size_t utf8_len(const char *p, size_t n);
 bool utf8_valid(const char *p, size_t n);
 /* Edit distance for "did you mean", by Damerau-Levenshtein (adjacent swaps cost one). */
 int str_distance(const char *a, const char *b);
+/* Which of some names a word was meant to be: guess_of(), guess_try() with each; then `best` is the
+ * nearest (the first of equally near ones), NULL if none is within a slip of the pen: a third of
+ * the word, at least one, at most three edits. */
+struct guess {
+	const char *word, *best;
+	int least;
+};
+struct guess guess_of(const char *word);
+void guess_try(struct guess *g, const char *name);
+/* The same with a list that NULL ends. */
+const char *str_nearest(const char *word, const char *const *names);
 /* Shell-style match over bytes where '*' and '?' do not match '/', '**' does, [a-z], [!a]; no
  * brace expansion, a leading dot is nothing special, backslash quotes. A pattern without '/'
  * matches at the top level only (FINE_PRINT "What is an output"). */

@@ -258,20 +258,13 @@ void resources_max(struct resources *have, const struct resources *other)
 /* The resource name of `have` nearest to `name`, or NULL. */
 static const char *nearest(const struct resources *have, const char *name)
 {
-	const char *best = NULL;
-	int distance = 3;
+	struct guess g = guess_of(name);
 
 	for (size_t i = 0; i < ARRAY_SIZE(builtin); i++)
-		if (str_distance(name, builtin[i].name) < distance) {
-			distance = str_distance(name, builtin[i].name);
-			best = builtin[i].name;
-		}
+		guess_try(&g, builtin[i].name);
 	for (size_t i = 0; i < have->n_named; i++)
-		if (str_distance(name, have->named[i].name) < distance) {
-			distance = str_distance(name, have->named[i].name);
-			best = have->named[i].name;
-		}
-	return best;
+		guess_try(&g, have->named[i].name);
+	return g.best;
 }
 
 static int too_large(const char *name, int64_t need, int64_t have,

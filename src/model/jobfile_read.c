@@ -260,16 +260,10 @@ int jobfile_patterns(struct jobfile_reader *r, json_t *v, struct strs *out)
 
 int jobfile_unknown(struct jobfile_reader *r, const char *key, const char *const *known)
 {
-	const char *near = NULL;
-	int distance = 4;
+	const char *near = str_nearest(key, known);
 
-	for (; *known; known++)
-		if (str_distance(key, *known) < distance) {
-			distance = str_distance(key, *known);
-			near = *known;
-		}
-	return jobfile_fault(r, "unknown key%s%s%s", near ? " (did you mean \"" : "",
-			     near ? near : "", near ? "\"?)" : "");
+	return jobfile_fault(r, "unknown key%s%s%s", near ? " (did you mean " : "",
+			     near ? near : "", near ? "?)" : "");
 }
 
 int jobfile_each(struct jobfile_reader *r, json_t *v, jobfile_key_fn take, void *ctx)

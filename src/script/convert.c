@@ -8,30 +8,6 @@
 
 #define YEARS_100_MS (INT64_C(100) * 366 * 86400 * 1000)
 
-/* What counts as a slip of the pen: a third of the word, at least one, at most three edits. */
-static bool is_near(const char *word, int distance)
-{
-	size_t n = strlen(word);
-
-	return distance <= (n < 4 ? 1 : n < 8 ? 2 : 3);
-}
-
-const char *script_nearest(const char *word, const char *const *names)
-{
-	const char *best = NULL;
-	int least = INT32_MAX;
-
-	for (; *names; names++) {
-		int d = str_distance(word, *names);
-
-		if (d < least) {
-			least = d;
-			best = *names;
-		}
-	}
-	return best && is_near(word, least) ? best : NULL;
-}
-
 static const struct opt *find(const struct opt *opts, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
@@ -42,19 +18,12 @@ static const struct opt *find(const struct opt *opts, size_t n, const char *name
 
 static int unknown(lua_State *L, const char *key, const struct opt *opts, size_t n)
 {
-	const char *best = NULL;
-	int least = INT32_MAX;
+	struct guess g = guess_of(key);
 
-	for (size_t i = 0; i < n; i++) {
-		int d = str_distance(key, opts[i].name);
-
-		if (d < least) {
-			least = d;
-			best = opts[i].name;
-		}
-	}
-	if (best && is_near(key, least))
-		return luaL_error(L, "unknown option '%s' (did you mean '%s'?)", key, best);
+	for (size_t i = 0; i < n; i++)
+		guess_try(&g, opts[i].name);
+	if (g.best)
+		return luaL_error(L, "unknown option '%s' (did you mean %s?)", key, g.best);
 	return luaL_error(L, "unknown option '%s'", key);
 }
 

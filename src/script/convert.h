@@ -61,7 +61,5 @@ void script_set_num(lua_State *L, const char *name, double v);
 void script_set_str(lua_State *L, const char *name, const char *s); /* NULL: not set */
 void script_set_bool(lua_State *L, const char *name, bool v);
 
-/* The nearest of `names` (NULL-terminated) to `word`, or NULL when none is near. No raise. */
-const char *script_nearest(const char *word, const char *const *names);
 
 #endif

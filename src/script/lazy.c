@@ -38,34 +38,18 @@ static bool is_module(const char *const *list, const char *name)
 	       embedded_find(path);
 }
 
-struct guess {
-	const char *word, *best;
-	int least;
-};
-
-static void consider(struct guess *g, const char *name)
-{
-	int d = str_distance(g->word, name);
-
-	if (d < g->least) {
-		g->least = d;
-		g->best = name;
-	}
-}
-
 /* raises, always. `table` holds the names there are; `top`: it is `kubeque` itself. */
 static int unknown(lua_State *L, const char *name, const char *word, int table, bool top)
 {
-	size_t n = strlen(word);
-	struct guess g = { .word = word, .least = n < 4 ? 2 : n < 8 ? 3 : 4 };
+	struct guess g = guess_of(word);
 
 	for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))
 		if (lua_type(L, -2) == LUA_TSTRING)
-			consider(&g, lua_tostring(L, -2));
+			guess_try(&g, lua_tostring(L, -2));
 	for (size_t i = 0; top && modules[i]; i++)
-		consider(&g, modules[i]);
+		guess_try(&g, modules[i]);
 	for (size_t i = 0; top && i < ARRAY_SIZE(fields); i++)
-		consider(&g, fields[i].name);
+		guess_try(&g, fields[i].name);
 	if (g.best)
 		return luaL_error(L, "there is no %s.%s (did you mean %s.%s?)", name, word, name,
 				  g.best);

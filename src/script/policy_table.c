@@ -24,7 +24,7 @@ static const char *nearest_key(lua_State *L, int idx, const char *word)
 		if (lua_type(L, -2) == LUA_TSTRING)
 			names[n++] = lua_tostring(L, -2);
 	names[n] = NULL;
-	lua_pushstring(L, script_nearest(word, names));
+	lua_pushstring(L, str_nearest(word, names));
 	lua_remove(L, -2);
 	return lua_tostring(L, -1);
 }
@@ -67,10 +67,10 @@ static const char *unknown_key(lua_State *L, const char *name)
 	static const char *const keys[] = { "name", "summary", "options", "same", "on_submit",
 					    "on_task_failed", "on_task_lost", "scale", "on_event",
 					    NULL };
-	const char *near = script_nearest(name, keys);
+	const char *near = str_nearest(name, keys);
 
 	if (near)
-		return lua_pushfstring(L, "a policy has no '%s' (did you mean '%s'?)", name, near);
+		return lua_pushfstring(L, "a policy has no '%s' (did you mean %s?)", name, near);
 	return lua_pushfstring(L, "a policy has no '%s' (hooks are on_submit, on_task_failed, "
 			       "on_task_lost, scale and on_event)", name);
 }
@@ -188,7 +188,7 @@ void policy_push_options(lua_State *L, int idx, const char *given)
 		lua_pop(L, 1);
 		if (want == LUA_TNIL) {
 			near = nearest_key(L, out, name);
-			luaL_error(L, near ? "it has no option '%s' (did you mean '%s'?)" :
+			luaL_error(L, near ? "it has no option '%s' (did you mean %s?)" :
 				   "it has no option '%s'", name, near);
 		}
 		convert_option(L, name, want);

@@ -27,20 +27,13 @@ static bool is_in(const char *const *names, size_t n, const char *name)
 
 static int unknown_key(const char *key, struct err *err)
 {
-	const char *best = NULL;
-	int least = 4;
+	struct guess g = guess_of(key);
 
-	for (size_t i = 0; i < ARRAY_SIZE(changeable); i++) {
-		int d = str_distance(key, changeable[i]);
-
-		if (d < least) {
-			least = d;
-			best = changeable[i];
-		}
-	}
-	if (best)
+	for (size_t i = 0; i < ARRAY_SIZE(changeable); i++)
+		guess_try(&g, changeable[i]);
+	if (g.best)
 		return err_set(err, ERR_SCRIPT, "a job with '%.60s', which no job has (did you "
-			       "mean '%s'?)", key, best);
+			       "mean %s?)", key, g.best);
 	return err_set(err, ERR_SCRIPT, "a job with '%.60s', which no job has (it may change "
 		       CHANGEABLE ")", key);
 }

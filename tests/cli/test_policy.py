@@ -42,7 +42,7 @@ def asked(home, *words):
 def _(home):
     policy(home, "own.lua", "options = { cap = '1G', k = 3, on = false, codes = { 1 } }")
     for spec, said in (("memroy", 'there is no policy "memroy" (did you mean memory?)'), ("nosuch.lua", "there is no file nosuch.lua"),
-                       ("memory:cpa=3G", "policy memory has no option 'cpa' (did you mean 'cap'?)"),
+                       ("memory:cpa=3G", "policy memory has no option 'cpa' (did you mean cap?)"),
                        ("own.lua:k=x", "policy own: option k=x: a number expected (the default is 3)"),
                        ("own.lua:on=maybe", "policy own: option on=maybe: true or false expected (the default is false)"),
                        ("own.lua:codes=1,x", "policy own: option codes=1,x: numbers separated by commas expected (the default is 1)"),
@@ -61,7 +61,7 @@ def _(home):
     home.file("d/a.lua", 'return { b = require "b" }\n')
     home.file("d/b.lua", 'local a = require "a"\nreturn { a = a }\n')
     for name, text, *said in (("syntax", "\nreturn {\n", "d/syntax.lua:3:", "unexpected symbol near <eof>"),
-                              ("hook", "return kubeque.policy {\n  on_task_fialed = function() end,\n}\n", "d/hook.lua:", "did you mean 'on_task_failed'?"),
+                              ("hook", "return kubeque.policy {\n  on_task_fialed = function() end,\n}\n", "d/hook.lua:", "did you mean on_task_failed?"),
                               ("table", "return 7\n", "table.lua", "returns a table of hooks, not a number"),
                               ("module", '\n\nlocal x = require "nosuchmodule"\n', "d/module.lua:3:", "there is no module 'nosuchmodule'"),
                               ("cycle", 'local a = require "a"\nreturn {}\n', "a -> b -> a"),

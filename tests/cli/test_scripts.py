@@ -81,13 +81,13 @@ def _(home):
 # ---- declarations that are wrong: exit 7 with file and line, before anything is done ----
 
 WRONG = (
-    ('sumary = "x"', 3, "kubeque.command: unknown key 'sumary' (did you mean 'summary'?)"),
+    ('sumary = "x"', 3, "kubeque.command: unknown key 'sumary' (did you mean summary?)"),
     ("summary = 5", 3, "kubeque.command: 'summary' is a string, not a number"),
     ("options = { { } }", 3, "kubeque.command: bad: option 1: it has no name"),
     ('options = { { "a b" } }', 3, 'kubeque.command: bad: option 1: "a b" is no name of an option (letters, digits and -)'),
-    ('options = { { "abc", hlep = "x" } }', 3, "kubeque.command: option --abc: unknown key 'hlep' (did you mean 'help'?)"),
+    ('options = { { "abc", hlep = "x" } }', 3, "kubeque.command: option --abc: unknown key 'hlep' (did you mean help?)"),
     ('options = { { "abc", value = "N", type = "itn" } }', 3,
-     "kubeque.command: option --abc: unknown type 'itn' (did you mean 'int'?)"),
+     "kubeque.command: option --abc: unknown type itn (did you mean int?)"),
     ('options = { { "abc", type = "int" } }', 3, 'kubeque.command: option --abc: a type needs a value (value = "INT")'),
     ('options = { { "abc", value = "X", type = "choice" } }', 3,
      'kubeque.command: option --abc: type = "choice" and choices = {...} go together'),
@@ -268,7 +268,7 @@ def _(home):
     result = home.kq("x")
     user = os.path.join(home.top, ".config/kubeque/lua")
     assert result.code == 7 and line_of(result) == (
-        f"kubeque: {path}:2: there is no module 'helpr' (did you mean 'helper'?); searched: the folder of the script, "
+        f"kubeque: {path}:2: there is no module 'helpr' (did you mean helper?); searched: the folder of the script, "
         f"{user}, kubeque's own"), result
     script(home, "helper.lua", "return {{")
     script(home, "commands/x.lua", '\nrequire "helper"\n' + says("x", "x"))

@@ -35,7 +35,7 @@ HOSTILE = {
     "writing below one": ("job.info.labels = {}", "cannot be changed"),
     "an unknown verdict": ("return 'rerty'", "no action is called 'rerty'"),
     "a number": ("return 3", "action expected"),
-    "an unknown key": ("return { 'retry', aftr = 3 }", "did you mean 'after'"),
+    "an unknown key": ("return { 'retry', aftr = 3 }", "did you mean after"),
     "a pause that is none": ("return { 'retry', after = 0/0 }", "seconds expected"),
     "resources that are none": ("return { 'retry', with = { memory = {} } }", "amounts expected"),
     "waiting for what has ended": ("return 'wait'", None),

@@ -148,7 +148,7 @@ local function refused(change, pattern, name)
   ok(not fine, name .. ": refused")
   like(why, pattern, name)
 end
-refused(function(d) d.fuctions = {} end, "^x.lua: unknown key 'fuctions' %(did you mean 'functions'%?%)",
+refused(function(d) d.fuctions = {} end, "^x.lua: unknown key 'fuctions' %(did you mean functions%?%)",
   "a mistyped key")
 refused(function(d) d.functions[1].args[1].opt = true end, "x.lua.functions%[1%].args%[1%]: unknown key 'opt'",
   "a key of an argument")

@@ -56,7 +56,7 @@ found("return { on_task_failed = function() end }", "", "a plain table is one, t
 found("return kubeque.policy {\n  on_task_faild = function() end }",
   "2: kubeque.policy has no key 'on_task_faild' (did you mean on_task_failed?)", "an unknown hook", P)
 found("local p = {}\np.on_task_faild = function() end\nreturn p",
-  "2: a policy has no 'on_task_faild' (did you mean 'on_task_failed'?)", "one that only shows when it is loaded", P)
+  "2: a policy has no 'on_task_faild' (did you mean on_task_failed?)", "one that only shows when it is loaded", P)
 found("return kubeque.policy {\n  on_task_lost = function(a, b, c, d, e) end }",
   "2: on_task_lost is called with (task, node, job, options), and takes 5 parameters", "too many parameters", P)
 found("return kubeque.policy { on_event = function(...) end, scale = function() end }", "",
@@ -128,7 +128,7 @@ like(problems(C, command:format "args = {}"), "kubeque%.command: 'run' is missin
 found(command:format "run = function(a, b, c, d) end", "3: run is called with (opt, args, ctx), and takes 4 parameters",
   "parameters of run", C)
 like(problems(C, command:format 'options = { { "n", typ = "int" } }, run = print'), "^%d+: .*unknown key 'typ' "
-  .. "%(did you mean 'type'%?%)$", "a key of an option")
+  .. "%(did you mean type%?%)$", "a key of an option")
 found("kubeque.fs.write('x', 'y')\nreturn kubeque.command { name = 'x', summary = 'x', run = print }",
   "1: kubeque.fs.write is called while the file is loaded: call it in one of its functions", "work in the body", C)
 found("os.execute 'true'\nreturn kubeque.command { name = 'x', summary = 'x', run = print }",

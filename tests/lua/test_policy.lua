@@ -12,7 +12,7 @@ local good = { name = "x", summary = "y", options = { k = 1, s = "", b = false, 
 t.is(declare(good), good, "a declared policy is the table itself")
 for _, case in ipairs {
   { 7, "returns a table of hooks, not a number" },
-  { { on_task_fialed = print }, "a policy has no 'on_task_fialed' %(did you mean 'on_task_failed'%?%)" },
+  { { on_task_fialed = print }, "a policy has no 'on_task_fialed' %(did you mean on_task_failed%?%)" },
   { { wholly_else = 1 }, "a policy has no 'wholly_else' %(hooks are on_submit, on_task_failed, " },
   { { [1] = print }, "a policy is a table of names, it has a number as a key" },
   { { scale = 4 }, "'scale' is a function, not a number" },
@@ -94,8 +94,8 @@ t.same(options { cap = 5, k = 1.5, on = false, codes = { 7 }, events = "a" },
 t.is(math.type(options { k = "4" }.k), "integer", "a whole number stays one")
 t.same(options {}, {}, "defaults are not repeated")
 for text, given in pairs {
-  ["policy p has no option 'kk' (did you mean 'k'?)"] = { kk = 1 },
-  ["policy p has no option 'zzzzz' (it has cap, codes, events, k, on)"] = { zzzzz = 1 },
+  ["policy p has no option 'kk' (did you mean k?)"] = { kk = 1 },
+  ["policy p has no option 'zzzzz' (there is: cap, codes, events, k, on)"] = { zzzzz = 1 },
   ["policy p: option k=x: a number expected (the default is 3)"] = { k = "x" },
   ["policy p: option k=nan: a number expected (the default is 3)"] = { k = "nan" },
   ["policy p: option on=yes: true or false expected (the default is false)"] = { on = "yes" },

@@ -58,7 +58,7 @@ t.like(fails(require, "kubeque.nosuch"), "there is no module 'kubeque.nosuch'", 
 
 -- ---- open ----
 t.like(fails(kubeque.open, { craete = true }),
-  "kubeque.open: unknown key 'craete' %(did you mean 'create'%?%)", "open is strict")
+  "kubeque.open: unknown key 'craete' %(did you mean create%?%)", "open is strict")
 proc.setenv("KUBEQUE_HOME", top .. "/store")
 t.is(kubeque.open(), false, "no store: false, and none is made")
 t.is(fs.stat(top .. "/store"), nil, "none")

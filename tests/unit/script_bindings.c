@@ -192,7 +192,7 @@ static const char *const snippets[] = {
 
 /* Options that must be refused by name. */
 static const struct { const char *code, *message; } wrong[] = {
-	{ "kubeque.session{hom = '/x'}", "unknown option 'hom' (did you mean 'home'?)" },
+	{ "kubeque.session{hom = '/x'}", "unknown option 'hom' (did you mean home?)" },
 	{ "kubeque.session{home = 3}", "option 'home': string expected, got number" },
 	{ "kubeque.session{}", "option 'home' is missing" },
 	{ "kubeque.session{home = '/a\\0b'}", "NUL byte" },
@@ -219,7 +219,7 @@ static const struct { const char *code, *message; } wrong[] = {
 	{ "kubeque.json.encode(1/0)", "no word for" },
 	{ "kubeque.proc.run{}", "no program" },
 	{ "kubeque.http.request{}", "option 'url' is missing" },
-	{ "kubeque.http.request{url = URL, boddy = 'x'}", "did you mean 'body'?" },
+	{ "kubeque.http.request{url = URL, boddy = 'x'}", "did you mean body?" },
 	{ "kubeque.http.request{url = URL, body = {}}", "option 'body': string expected" },
 	{ "kubeque.http.request{url = URL, headers = {'x'}}", "option 'headers'" },
 	{ "kubeque.http.request{url = URL, headers = {['a: b'] = 'x'}}", "no name of a header" },
@@ -227,7 +227,7 @@ static const struct { const char *code, *message; } wrong[] = {
 	{ "kubeque.http.request{url = URL, timeout = 0}", "option 'timeout' is out of range" },
 	{ "assert(kubeque.http.request{url = 'nosuch'})", "begins with http:// or https://" },
 	{ "kubeque.proc.all{commands = {{}}}", "no program" },
-	{ "kubeque.proc.all{comands = {}}", "did you mean 'commands'?" },
+	{ "kubeque.proc.all{comands = {}}", "did you mean commands?" },
 	{ "kubeque.proc.all{commands = {{'/bin/cat', stdin = 'a'}, 3}}", "table expected" },
 	{ "kubeque.proc.run{'/bin/true', stderr = 'x'}", "inherit" },
 	{ "kubeque.proc.run{'/bin/true', timeout = -1}", "out of range" },

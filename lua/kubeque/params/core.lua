@@ -14,6 +14,7 @@
 -- a file that cannot be read or holds nonsense raises a fault of kubeque.fault.
 
 local misuse = require "kubeque.misuse"
+local names = require "kubeque.names"
 
 local M = {}
 
@@ -56,13 +57,8 @@ function M.options(given, known, what)
   end
   for key in pairs(given) do
     if not known[key] then
-      local names = {}
-      for name in pairs(known) do
-        names[#names + 1] = name
-      end
-      local near = type(key) == "string" and require("kubeque.options").nearest(key, names)
       M.misuse("%s: unknown option '%s'%s", what, tostring(key),
-        near and (" (did you mean '%s'?)"):format(near) or "")
+        names.hint(key, names.of(known)))
     end
   end
   return given
@@ -127,6 +123,26 @@ function M.new(fields)
   M.check_columns(fields.columns)
   fields.open = fields.open or open_by_number(fields.n, fields.get)
   return setmetatable(fields, Params)
+end
+
+---Params whose row i is computed from row i of others: compute(values, row, i) fills `row`.
+function M.derived(params, columns, compute)
+  return M.new { columns = columns, n = params.n,
+    open = function()
+      local advance, values, i = params.open(), {}, 0
+      return function(row)
+        if advance(values) then
+          i = i + 1
+          compute(values, row, i)
+          return true
+        end
+      end
+    end,
+    get = params.get and function(i, row)
+      local values = {}
+      params.get(i, values)
+      compute(values, row, i)
+    end }
 end
 
 local makers = setmetatable({}, { __mode = "k" })
@@ -219,39 +235,24 @@ end
 
 ---Only these columns, in this order.
 function Params:select(...)
-  local names, from = list_of_names(...), {}
-  for i, name in ipairs(names) do
+  local columns, from = list_of_names(...), {}
+  for i, name in ipairs(columns) do
     from[i] = M.place(self, name, "select")
   end
-  local function copy(values, row)
+  return M.derived(self, table.move(columns, 1, #columns, 1, {}), function(values, row)
     for i = 1, #from do
       row[i] = values[from[i]]
     end
-  end
-  return M.new { columns = table.move(names, 1, #names, 1, {}), n = self.n,
-    open = function()
-      local advance, values = self.open(), {}
-      return function(row)
-        if advance(values) then
-          copy(values, row)
-          return true
-        end
-      end
-    end,
-    get = self.get and function(i, row)
-      local values = {}
-      self.get(i, values)
-      copy(values, row)
-    end }
+  end)
 end
 
 ---Columns by other names: rename{old = "new"}.
-function Params:rename(names)
-  if type(names) ~= "table" then
-    M.misuse("rename: a table {old = \"new\"} is needed, not %s", M.show(names))
+function Params:rename(new_names)
+  if type(new_names) ~= "table" then
+    M.misuse("rename: a table {old = \"new\"} is needed, not %s", M.show(new_names))
   end
   local columns = table.move(self.columns, 1, #self.columns, 1, {})
-  for old, new in pairs(names) do
+  for old, new in pairs(new_names) do
     columns[M.place(self, old, "rename")] = new
   end
   return M.new { columns = columns, n = self.n, open = self.open, get = self.get,
@@ -340,11 +341,11 @@ function Params.__index(self, key)
   end
   local value = Params[key]
   if value == nil and type(key) == "string" and not inside[key] then
-    local names = { "columns" }
+    local known = { "columns" }
     for name in pairs(Params) do
-      names[#names + 1] = not name:find "^__" and name or nil
+      known[#known + 1] = not name:find "^__" and name or nil
     end
-    M.misuse("params have no %s%s", key, misuse.hint(key, names))
+    M.misuse("params have no %s%s", key, names.hint(key, known))
   end
   return value
 end

@@ -172,22 +172,7 @@ function M.weave(params, factors)
       row[draw.at] = draw.quantile(unit(draw.stream, i))
     end
   end
-  return core.new { columns = columns, n = params.n,
-    open = function()
-      local advance, values, i = params.open(), {}, 0
-      return function(row)
-        if advance(values) then
-          i = i + 1
-          fill(values, row, i)
-          return true
-        end
-      end
-    end,
-    get = params.get and function(i, row)
-      local values = {}
-      params.get(i, values)
-      fill(values, row, i)
-    end }
+  return core.derived(params, columns, fill)
 end
 
 return M

@@ -1,23 +1,21 @@
 -- Computed columns.
 
 local core = require "kubeque.params.core"
+local names = require "kubeque.names"
 
 local M = {}
 
 ---Columns of functions, sorted by name: those of `columns` that they replace keep their place.
 local function plan(columns, functions)
-  local names, all, place = {}, table.move(columns, 1, #columns, 1, {}), core.place_of(columns)
-  for name, fn in pairs(functions) do
+  local all, place = table.move(columns, 1, #columns, 1, {}), core.place_of(columns)
+  local steps = {}
+  for i, name in ipairs(names.of(functions)) do
     if type(name) ~= "string" then
       core.misuse("map: columns are names: map{name = function(row) ... end}")
-    elseif type(fn) ~= "function" then
-      core.misuse("map: column \"%s\": a function is needed, not %s", name, core.show(fn))
+    elseif type(functions[name]) ~= "function" then
+      core.misuse("map: column \"%s\": a function is needed, not %s", name,
+        core.show(functions[name]))
     end
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  local steps = {}
-  for i, name in ipairs(names) do
     if not place[name] then
       all[#all + 1] = name
       place[name] = #all
@@ -41,22 +39,7 @@ local function map_columns(params, functions)
       row[step.at] = check_value(step.fn(named), step.name, i)
     end
   end
-  return core.new { columns = columns, n = params.n,
-    open = function()
-      local advance, values, i = params.open(), {}, 0
-      return function(row)
-        if advance(values) then
-          i = i + 1
-          compute(values, row, i)
-          return true
-        end
-      end
-    end,
-    get = params.get and function(i, row)
-      local values = {}
-      params.get(i, values)
-      compute(values, row, i)
-    end }
+  return core.derived(params, columns, compute)
 end
 
 ---Columns of a row that a function made: those that were there first, new ones sorted by name.
@@ -107,22 +90,7 @@ local function map_row(params, fn)
     end
     return n
   end
-  return core.new { columns = columns, n = params.n,
-    open = function()
-      local advance, values, i = params.open(), {}, 0
-      return function(row)
-        if advance(values) then
-          i = i + 1
-          compute(values, row, i)
-          return true
-        end
-      end
-    end,
-    get = params.get and function(i, row)
-      local values = {}
-      params.get(i, values)
-      compute(values, row, i)
-    end }
+  return core.derived(params, columns, compute)
 end
 
 ---Computed columns: a table of functions by name, each of which gets the row as a table, or one

@@ -5,6 +5,7 @@
 
 local fault = require "kubeque.fault"
 local misuse = require "kubeque.misuse"
+local names = require "kubeque.names"
 local space = require "kubeque.search.space"
 
 local M = {}
@@ -154,16 +155,12 @@ local function report(s, k)
   end
   local text = "no value yet"
   if row then
-    local names = {}
-    for name in pairs(row) do
-      names[#names + 1] = name
-    end
-    table.sort(names)
-    for i, name in ipairs(names) do
-      names[i] = ("%s=%s"):format(name, type(row[name]) == "number" and ("%.6g"):format(row[name])
+    local words = names.of(row)
+    for i, name in ipairs(words) do
+      words[i] = ("%s=%s"):format(name, type(row[name]) == "number" and ("%.6g"):format(row[name])
         or tostring(row[name]))
     end
-    text = ("best %.6g with %s"):format(value, table.concat(names, " "))
+    text = ("best %.6g with %s"):format(value, table.concat(words, " "))
   end
   kubeque.log.info(("%s: batch %d, %d trials: %s"):format(s.title, k, s.told, text))
 end
@@ -248,18 +245,14 @@ end
 
 ---What was tried, as a collection of results with the field `value`.
 local function trials_of(s)
-  local rows, columns = {}, {}
+  local rows = {}
   for i, trial in ipairs(s.rows) do
     rows[i] = { value = trial.value }
     for name, value in pairs(trial.row) do
       rows[i][name] = value
     end
   end
-  for name in pairs(s.rows[1] and s.rows[1].row or {}) do
-    columns[#columns + 1] = name
-  end
-  table.sort(columns)
-  return require("kubeque.results").new(rows, columns)
+  return require("kubeque.results").new(rows, names.of(s.rows[1] and s.rows[1].row or {}))
 end
 
 ---Names of searches in a recipe: those that are used again get a number.
