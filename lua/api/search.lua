@@ -8,7 +8,8 @@ A search is a table with three methods: `suggest`, `tell` and `best`. `random` a
 such tables; your own is as good, as long as what it suggests depends on nothing but what it was told
 (no `math.random` without a seed). `run` drives one in a recipe: each batch of rows is a job, and a
 journal on disk says what was asked and told. Stopped at any moment and started again, it asks nothing
-twice and tells nothing twice.]],
+twice and tells nothing twice. When the job was changed, or what is read of its results, it begins anew
+with the first batch that this concerns.]],
   functions = {
     { "run", args = { { "options", "search_run" } }, returns = { { "search_best" } },
       help = "Drives a search until it is over.",

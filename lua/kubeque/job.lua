@@ -117,6 +117,9 @@ function M.spec(job, ctx)
   if rows and opt.params then
     misuse.raise "job: a job has one source of parameters"
   end
+  if #job.words == 0 and not (opt.commands or opt.file) then
+    misuse.raise "job: option command is missing"
+  end
   opt.params = rows and "-" or opt.params
   local spec = require("kubeque.spec").build(opt, job.words, ctx)
   if rows then

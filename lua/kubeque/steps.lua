@@ -29,6 +29,15 @@ local function content_of(spec)
   return fault.check(done, why, code).content
 end
 
+---The digest that a job has as a step.
+---@param job table the job object
+---@param ctx table
+---@return string key
+function M.key(job, ctx)
+  local spec <close> = require("kubeque.job").spec(job, ctx)
+  return content_of(spec)
+end
+
 ---Ids a step may have: the first one will do, but for two steps of one name with equal digits.
 local function ids_of(recipe, job, key)
   if job.wanted_id then

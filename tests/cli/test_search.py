@@ -217,6 +217,38 @@ def _(home):
     assert len(runs(home)) == 10, runs(home)
 
 
+@test("a search whose job was changed, or what is read of it, does not keep what the old one gave")
+def _(home):
+    text = """local best = kubeque.search.run { batch = 2, value = VALUE, file = set.file or "score.json",
+      search = kubeque.search.random { space = { x = params.uniform(0.2, 1) }, trials = 4 },
+      job = JOB }
+    print(best.value)"""
+    as_table = '{ command = { "sh", "^trial.sh", "{x}", "1" }, env = { A = set.a or "1" } }'
+    as_function = 'function(rows) return job { params = rows, command = { "sh", "^trial.sh", "{x}", "1" }, env = { A = set.a or "1" } } end'
+    for number, job in enumerate((as_table, as_function)):
+        setup(home, text.replace("JOB", job).replace("VALUE", '"loss"'))
+        script = TRIAL + 'echo \'{"loss": OTHER}\' > other.json\n# ' + str(number)
+        home.file("trial.sh", script.replace("OTHER", "5"))
+        home.file("runs", "")
+        first = home.kq("run", "-q", "s.lua")
+        assert first.code == 0 and len(runs(home)) == 4, first
+        again = home.kq("run", "s.lua")
+        assert again.out == first.out and again.err == "" and len(runs(home)) == 4, again
+        # another value of the same results: nothing runs
+        other = home.kq("run", "s.lua", "--set", "file=other.json")
+        assert other.out == "5\n" and "what is read of it, is not what it was" in other.err and len(runs(home)) == 4, other
+        home.file("s.lua", text.replace("JOB", job).replace("VALUE", "function(row) return row.loss + 100 end"))
+        assert float(home.kq("run", "-q", "s.lua").out) == float(first.out) + 100 and len(runs(home)) == 4
+        # another job: an input, the environment
+        home.file("trial.sh", script.replace("OTHER", "6"))
+        dry = home.kq("run", "--dry-run", "s.lua", "--set", "file=other.json")
+        assert dry.code == 0 and "0 trials are done, more would run" in dry.err and len(runs(home)) == 4, dry
+        result = home.kq("run", "-q", "s.lua", "--set", "file=other.json")
+        assert result.code == 0 and result.out == "106\n" and len(runs(home)) == 8, result
+        assert home.kq("run", "-q", "s.lua", "--set", "file=other.json", "--set", "a=2").code == 0 and len(runs(home)) == 12
+        check_journal(home)
+
+
 @test("the largest value; a field of the task itself; a search that finds nothing")
 def _(home):
     text = """local best = kubeque.search.run { goal = "max", %s
@@ -229,6 +261,43 @@ def _(home):
     home.file("u.lua", text % ('value = "v", file = "v.json",', "exit 1"))
     result = home.kq("run", "-q", "u.lua")
     assert result.code == 1 and "search search: none of its 3 trials gave a value" in result.err, result
+
+
+@test("names of searches that look alike in a file's name are different searches")
+def _(home):
+    text = """for _, name in ipairs { "a b", "a-b", ("x"):rep(40) .. "1", ("x"):rep(40) .. "2" } do
+  local best = kubeque.search.run { name = name, value = function(row) return row.x end, search = kubeque.search.random {
+    space = { x = params.uniform(0, 1) }, trials = 2, seed = #name + name:byte(-1) + name:byte(2) }, job = { command = "echo {x} >> $RUNS" } }
+  print(best.value)
+end"""
+    setup(home, text)
+    first = home.kq("run", "-q", "s.lua")
+    again = home.kq("run", "s.lua")
+    assert first.code == 0 and again.out == first.out and again.err == "" and len(runs(home)) == 8, (first, again)
+
+
+@test("what a search suggests, names and says is its best is checked before anything follows from it")
+def _(home):
+    text = """local S = { n = 0 }
+function S:suggest() self.n = self.n + 1 return self.n < 3 and { { x = self.n } } or nil end
+function S:tell(row, value) self.row, self.value = row, value end
+function S:best() return self.row, self.value end
+local name
+%s
+kubeque.search.run { search = S, name = name, job = { command = "true" }, value = function(row) return row.x end }"""
+    for change, says in (
+            ("function S:suggest() return { { x = 0 / 0 } } end", "batch 1: row 1 cannot be kept: JSON has no word for "),
+            ("function S:suggest() return { { x = print } } end", "batch 1: row 1 cannot be kept: JSON has no word for a function"),
+            ("function S:suggest() return { { x = 1 }, nil, { x = 2 } } end", "batch 1: item 2 of the list is nil"),
+            ("function S:best() return 3, 'a' end", "best() returned a number and a string, not a row and its value"),
+            ("name = 3", "option name: a text expected"), ("name = ''", "option name: a text expected")):
+        setup(home, text % change)
+        result = home.kq("run", "-q", "s.lua")
+        assert result.code == 7 and "s.lua:7: search.run: " + says in result.err and len(result.lines) == 1, (change, result)
+        assert "suggest" not in change or journal(home) == [], change
+    setup(home, text % "function S:best() return { x = 1 } end")
+    result = home.kq("run", "-q", "s.lua")
+    assert result.code == 1 and "none of its 2 trials gave a value" in result.err, result
 
 
 @test("a name that no result has is a mistake and no failed trial")

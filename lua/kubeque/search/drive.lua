@@ -35,6 +35,8 @@ local function check(o)
     misuse.raise "search.run: option value: the name of a field, or a function of the results' row"
   elseif o.goal ~= nil and o.goal ~= "min" and o.goal ~= "max" then
     misuse.raise('search.run: option goal: "min" or "max" expected, got %s', tostring(o.goal))
+  elseif o.name ~= nil and (type(o.name) ~= "string" or o.name == "") then
+    misuse.raise "search.run: option name: a text expected"
   elseif o.file ~= nil and type(o.file) ~= "string" then
     misuse.raise "search.run: option file: the name of a result expected"
   end
@@ -48,9 +50,15 @@ local function check_rows(rows, k)
   if type(rows) ~= "table" then
     misuse.raise("search.run: batch %d: suggest() returned a %s, not a list of rows", k, type(rows))
   end
+  misuse.list(("search.run: batch %d"):format(k), rows)
   for i, row in ipairs(rows) do
     if type(row) ~= "table" or type(next(row)) ~= "string" then
       misuse.raise("search.run: batch %d: row %d is no table of named values", k, i)
+    end
+    local fine, why = pcall(kubeque.json.encode, row)
+    if not fine then
+      misuse.raise("search.run: batch %d: row %d cannot be kept: %s", k, i,
+        (tostring(why):gsub("^kubeque/[^:]+:%d+: ", "")))
     end
   end
   return rows
@@ -75,6 +83,18 @@ local function job_of(s, rows, k)
   return job.new(options)
 end
 
+---What the values of a batch follow from, as a digest: its job, and what is read of it.
+local function origin_of(s, job)
+  local value, step = s.o.value, nil
+  if rawget(job, "how") == "there" then
+    step = job.id
+  else
+    step = require("kubeque.steps").key(job, s.ctx)
+  end
+  return kubeque.cas.hash_string(table.concat({ step, s.o.file or "", type(value),
+    type(value) == "string" and value or string.dump(value, true) }, "\0")):sub(1, 32)
+end
+
 ---A result as a number; nil when the task gave none.
 local function value_of(s, row)
   local value
@@ -91,9 +111,11 @@ local function value_of(s, row)
   return space.finite(number)
 end
 
----Submits (or finds) the job of a batch and waits for it; what its rows gave, null for failures.
+---Submits (or finds) the job of a batch and waits for it; what its rows gave, null for failures,
+---and its origin.
 local function results_of(s, rows, k)
   local job = job_of(s, rows, k)
+  local origin = origin_of(s, job)
   if not rawget(job, "how") then
     job:submit()
   end
@@ -123,7 +145,7 @@ local function results_of(s, rows, k)
     kubeque.log.warn(("%s: batch %d: no task gave a value: kubeque explain %s"):format(s.title, k,
       job.id))
   end
-  return values
+  return values, origin
 end
 
 -- ---- the loop ----
@@ -139,13 +161,16 @@ local function tell(s, rows, values)
   end
 end
 
----The best row as the script wants to have it.
+---The best row as the script wants to have it; nil when there is none yet.
 local function best_of(s)
   local row, value = s.search:best()
-  if row then
-    value = s.o.goal == "max" and -value or value
+  if row == nil or value == nil then
+    return nil
+  elseif type(row) ~= "table" or type(value) ~= "number" then
+    misuse.raise("search.run: best() returned a %s and a %s, not a row and its value", type(row),
+      type(value))
   end
-  return row, value
+  return row, s.o.goal == "max" and -value or value
 end
 
 local function report(s, k)
@@ -197,6 +222,13 @@ local function replay(s)
       return table.move(check_rows(more, k), 1, #more, #rows + 1, rows)
     elseif not batch.values then
       return nil
+    elseif batch.of and batch.of ~= origin_of(s, job_of(s, rows, k)) then
+      kubeque.log.warn(("%s: the job of batch %d, or what is read of it, is not what it was: it goes "
+        .. "on from there anew"):format(s.title, k))
+      if journal.lock then
+        journal:cut(k)
+      end
+      return rows
     end
     tell(s, rows, batch.values)
   end
@@ -209,8 +241,8 @@ local function run_batch(s, rows)
   end
   local k = #s.journal.batches
   local batch = s.journal.batches[k]
-  local values = results_of(s, batch.rows, k)
-  s.journal:tell(values)
+  local values, origin = results_of(s, batch.rows, k)
+  s.journal:tell(values, origin)
   tell(s, batch.rows, values)
   report(s, k)
 end
@@ -264,6 +296,12 @@ local function name_of(o, run)
   return count > 1 and name .. "-" .. count or name
 end
 
+---The name as a part of a file's name: no two have the same.
+local function file_part(name)
+  local part = require("kubeque.steps").id_part(name)
+  return part == name and part or part .. "-" .. kubeque.cas.hash_string(name):sub(1, 8)
+end
+
 ---@param o table see kubeque.search.run
 ---@return table best
 function M.run(o)
@@ -277,8 +315,7 @@ function M.run(o)
   local name = name_of(o, run)
   local s = { o = o, search = search, batch = batch, name = name, title = "search " .. name, told = 0,
     failed = 0, rows = {}, ctx = require("kubeque.context").current(), dry_run = run.dry_run }
-  local path = ("%s/search-%s.jsonl"):format(recipe.directory(), require("kubeque.steps").id_part(
-    name))
+  local path = ("%s/search-%s.jsonl"):format(recipe.directory(), file_part(name))
   local journal <close> = require("kubeque.search.journal").open(path, { fresh = run.fresh,
     read_only = run.dry_run, say = function(text)
       kubeque.log.info(("%s: %s"):format(s.title, text))

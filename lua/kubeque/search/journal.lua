@@ -1,7 +1,8 @@
 -- What a search asked and was told, a line each, on disk before anything follows from it:
 --
 --   {"ask":1,"rows":[{...}]}      batch 1, before its job is submitted
---   {"tell":1,"values":[...]}     what its rows gave (null: failed), before the search is told
+--   {"tell":1,"values":[...],"of":"..."}  what its rows gave (null: failed), before the search is
+--                                 told; a digest of the job and of what was read of it
 --
 -- A line that was cut by a crash did not happen. One process at a time has the journal.
 
@@ -34,7 +35,7 @@ local function read(path)
       batches[n] = { rows = entry.rows, bytes = stop - 1 }
     elseif n and entry.tell and batches[n] and not batches[n].values
       and type(entry.values) == "table" and #entry.values == #batches[n].rows then
-      batches[n].values, batches[n].bytes = entry.values, stop - 1
+      batches[n].values, batches[n].of, batches[n].bytes = entry.values, entry.of, stop - 1
     else
       break
     end
@@ -78,10 +79,10 @@ function Journal:ask(rows)
   add(self, { ask = #self.batches, rows = kubeque.json.array(rows) })
 end
 
----Notes what the rows of the last batch gave.
-function Journal:tell(values)
+---Notes what the rows of the last batch gave, and which job said so.
+function Journal:tell(values, of)
   self.batches[#self.batches].values = values
-  add(self, { tell = #self.batches, values = kubeque.json.array(values) })
+  add(self, { tell = #self.batches, values = kubeque.json.array(values), of = of })
 end
 
 function Journal:close()
