@@ -16,7 +16,6 @@ local M = {}
 local methods = {}
 
 local Job = { __name = "job" }
-M.Job = Job
 
 function Job.__index(_, key)
   if methods[key] then

@@ -18,7 +18,6 @@ local function mix(z)
   z = (z ~ (z >> 27)) * 0x94d049bb133111eb
   return z ~ (z >> 31)
 end
-M.mix = mix
 
 ---The start of the stream of a seed and a name.
 function M.stream(seed, name)

@@ -28,6 +28,28 @@ static int match_set(const char **pp, unsigned char c)
 	return hit != negate && c != '/';
 }
 
+/* Does the one-byte pattern at p match the byte? *pp moves behind it. */
+static bool match_byte(const char **pp, char c)
+{
+	const char *p = *pp;
+	int hit;
+
+	if (*p == '?') {
+		*pp = p + 1;
+		return c != '/';
+	}
+	if (*p == '[') {
+		p++;
+		hit = match_set(&p, (unsigned char)c);
+		*pp = hit < 0 ? *pp + 1 : p;
+		return hit < 0 ? c == '[' : hit;
+	}
+	if (*p == '\\' && p[1])
+		p++;
+	*pp = p + 1;
+	return *p == c;
+}
+
 bool glob_match(const char *p, const char *t)
 {
 	/* Where to resume after the last '*' and the last '**': the classic two-level backtrack
@@ -58,28 +80,8 @@ bool glob_match(const char *p, const char *t)
 		}
 		if (*p && *t) {
 			const char *q = p;
-			bool ok;
 
-			if (*p == '?') {
-				ok = *t != '/';
-				q++;
-			} else if (*p == '[') {
-				int r;
-
-				q++;
-				r = match_set(&q, (unsigned char)*t);
-				if (r < 0) {
-					ok = *t == '[';
-					q = p + 1;
-				} else {
-					ok = r;
-				}
-			} else {
-				if (*q == '\\' && q[1])
-					q++;
-				ok = *q++ == *t;
-			}
-			if (ok) {
+			if (match_byte(&q, *t)) {
 				p = q;
 				t++;
 				continue;

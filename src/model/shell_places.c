@@ -278,6 +278,17 @@ static bool at_word(const struct lexer *l, const char *word)
 	return c == HOLE || c == END || strchr(" \t\n;&|<>()\\\"'$`", c);
 }
 
+/* <, << and <<<: input from elsewhere. */
+static void less(struct lexer *l)
+{
+	bool doubled = peek(l, 1) == '<', string = doubled && peek(l, 2) == '<';
+
+	l->i += string ? 3 : doubled ? 2 : 1;
+	l->word_start = true;
+	if (doubled && !string)
+		heredoc_begin(l);
+}
+
 /* The line itself and $( ... ). */
 static void step_code(struct lexer *l, int c)
 {
@@ -293,19 +304,7 @@ static void step_code(struct lexer *l, int c)
 			push(l, OPEN_COMMENT, 0);
 		}
 		break;
-	case '<':
-		if (peek(l, 1) == '<') {
-			bool string = peek(l, 2) == '<';
-
-			l->i += string ? 3 : 2;
-			l->word_start = true;
-			if (!string)
-				heredoc_begin(l);
-			return;
-		}
-		l->i++;
-		l->word_start = true;
-		return;
+	case '<': less(l); return;
 	case '(':
 		if (peek(l, 1) == '(') {
 			push(l, OPEN_ARITH, 2);

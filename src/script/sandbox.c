@@ -75,32 +75,6 @@ struct script *sandbox_new(struct err *err)
 	return s;
 }
 
-struct chunk {
-	const char *name, *text;
-	size_t n;
-};
-
-static int load_body(lua_State *L)
-{
-	const struct chunk *c = lua_touserdata(L, 1);
-	const char *name = lua_pushfstring(L, "@%s", c->name);
-
-	if (luaL_loadbufferx(L, c->text, c->n, name, "t") != LUA_OK)
-		return lua_error(L);
-	return 1;
-}
-
-int sandbox_load(struct script *s, const char *name, const char *text, size_t n, struct err *err)
-{
-	struct chunk c = { name, text, n };
-
-	if (!lua_checkstack(s->L, 4))
-		return err_set(err, ERR_SCRIPT, "not enough memory");
-	lua_pushcfunction(s->L, load_body);
-	lua_pushlightuserdata(s->L, &c);
-	return script_call(s->L, 1, 1, err);
-}
-
 int sandbox_call(struct script *s, int nargs, int nresults, int64_t budget_ms, struct err *err)
 {
 	int64_t before = s->deadline, wall_before = s->wall_deadline;

@@ -21,8 +21,6 @@ enum { SANDBOX_MEMORY = 64 << 20 };
 
 /* NULL with err set. */
 struct script *sandbox_new(struct err *err);
-/* [-0, +1] Compiles text ("t" only) as a chunk. -1 with err. */
-int sandbox_load(struct script *s, const char *name, const char *text, size_t n, struct err *err);
 /* [-(nargs + 1), +nresults or +0] script_call() with a budget of CPU time; the deadline that was in
  * force before is put back. */
 int sandbox_call(struct script *s, int nargs, int nresults, int64_t budget_ms, struct err *err);

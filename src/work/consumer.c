@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -423,7 +422,7 @@ int consumer_run(const struct consumer_options *given, struct err *err)
 	more_descriptors();
 	umask(0); /* every mode is said where something is made */
 	/* what daemons out of tasks leave behind comes to us, so that we see it end */
-	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	proc_adopt();
 	if (o.node_id)
 		(void)snprintf(id, sizeof(id), "%s", o.node_id);
 	else

@@ -19,7 +19,6 @@ local names = require "kubeque.names"
 local M = {}
 
 local Params = {}
-M.Params = Params
 
 -- ---- errors ----
 
