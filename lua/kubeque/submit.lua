@@ -13,95 +13,120 @@ local function bytes(n)
   return kubeque.units.format_bytes(n)
 end
 
----Handles the events of kubeque.submit; `handle.finish()` says what was folded.
+---What an event of kubeque.submit becomes: on[kind](reporter, text, n, size).
+local on = {}
+
+---Handles the events of kubeque.submit; `live`: on a line that is drawn again and again.
+local Reporter = {}
+Reporter.__index = Reporter
+
 local function reporter(ctx, live)
-  local r = { files = 0, uploaded = 0, uploaded_bytes = 0, present = 0, batches = {} }
-  local next_draw = 0
-  local log = ctx.quiet and function() end or kubeque.log.info
-  local function draw(text)
-    local now = kubeque.time.mono()
-    if live and now >= next_draw then
-      next_draw = now + REDRAW
-      kubeque.term.write_line(text)
+  return setmetatable({ live = live, quiet = ctx.quiet, next_draw = 0, files = 0, uploaded = 0,
+    uploaded_bytes = 0, present = 0, batches = {} }, Reporter)
+end
+
+function Reporter:event(kind, text, n, size)
+  if on[kind] then
+    on[kind](self, text, n, size)
+  end
+end
+
+function Reporter:log(format, ...)
+  if not self.quiet then
+    kubeque.log.info(format:format(...))
+  end
+end
+
+function Reporter:draw(format, ...)
+  local now = kubeque.time.mono()
+  if self.live and now >= self.next_draw then
+    self.next_draw = now + REDRAW
+    kubeque.term.write_line(format:format(...))
+  end
+end
+
+function Reporter:clear()
+  if self.live then
+    kubeque.term.clear()
+  end
+end
+
+---One input more: a line of its own, or one for all when they are many.
+function Reporter:input(text, line)
+  if self.files <= FILES then
+    self:log("%s", line)
+  else
+    self:draw("Inputs: %d of %d files, %s", self.uploaded + self.present, self.files, text)
+  end
+end
+
+function on.warning(_, text)
+  kubeque.log.warn(text)
+end
+
+function on.policy(r, text)
+  r:log("Changed by its policy: %s", text)
+end
+
+function on.inputs(r, _, n)
+  r.files = n
+end
+
+function on.directory(r, text, n, size)
+  r:log("Uploading %d files (%d bytes) from %s", n, size, text)
+end
+
+function on.present(r, text, n)
+  r.present = r.present + n
+  r:input(text, "Already in CAS cache, skipping upload of " .. text)
+end
+
+function on.uploaded(r, text, n, size)
+  r.uploaded, r.uploaded_bytes = r.uploaded + n, r.uploaded_bytes + size
+  r:input(text, ("Uploading %s (%d bytes)"):format(text, size))
+end
+
+function on.submitting(r, text)
+  if r.files > FILES then
+    r:clear()
+    r:log("Uploaded %d files (%d bytes), %d already in CAS cache", r.uploaded, r.uploaded_bytes,
+      r.present)
+    r.files = 0
+  end
+  r:log("Submitting job with id: %s", text)
+end
+
+function on.progress(r, _, n)
+  r:draw("%d tasks stored", n)
+end
+
+function on.batch(r, _, n)
+  r.batches[#r.batches + 1] = n
+end
+
+function on.saved(r, _, n)
+  r:clear()
+  if #r.batches > BATCHES then
+    r:log("Saved %d task definition batches containing %d tasks", #r.batches, n)
+  else
+    for _, count in ipairs(r.batches) do
+      r:log("Saved task definition batch containing %d tasks", count)
     end
   end
-  local function clear()
-    if live then
-      kubeque.term.clear()
-    end
+  r:log("Saved job definition with %d tasks", n)
+end
+
+function on.kept(r, _, n)
+  if n == 1 then
+    r:log "1 task keeps its result"
+  else
+    r:log("%d tasks keep their results", n)
   end
-  local function fold_files()
-    if r.files > FILES then
-      clear()
-      log(("Uploaded %d files (%d bytes), %d already in CAS cache"):format(r.uploaded,
-        r.uploaded_bytes, r.present))
-      r.files = 0
-    end
-  end
-  local function input(text, line)
-    if r.files <= FILES then
-      log(line)
-    else
-      draw(("Inputs: %d of %d files, %s"):format(r.uploaded + r.present, r.files, text))
-    end
-  end
-  local on = {}
-  function on.warning(text)
-    kubeque.log.warn(text)
-  end
-  function on.policy(text)
-    log("Changed by its policy: " .. text)
-  end
-  function on.inputs(_, n)
-    r.files = n
-  end
-  function on.directory(text, n, size)
-    log(("Uploading %d files (%d bytes) from %s"):format(n, size, text))
-  end
-  function on.present(text, n)
-    r.present = r.present + n
-    input(text, "Already in CAS cache, skipping upload of " .. text)
-  end
-  function on.uploaded(text, n, size)
-    r.uploaded, r.uploaded_bytes = r.uploaded + n, r.uploaded_bytes + size
-    input(text, ("Uploading %s (%d bytes)"):format(text, size))
-  end
-  function on.submitting(text)
-    fold_files()
-    log("Submitting job with id: " .. text)
-  end
-  function on.progress(_, n)
-    draw(("%d tasks stored"):format(n))
-  end
-  function on.batch(_, n)
-    r.batches[#r.batches + 1] = n
-  end
-  function on.saved(_, n)
-    clear()
-    if #r.batches > BATCHES then
-      log(("Saved %d task definition batches containing %d tasks"):format(#r.batches, n))
-    else
-      for _, count in ipairs(r.batches) do
-        log(("Saved task definition batch containing %d tasks"):format(count))
-      end
-    end
-    log(("Saved job definition with %d tasks"):format(n))
-  end
-  function on.kept(_, n)
-    log(n == 1 and "1 task keeps its result" or ("%d tasks keep their results"):format(n))
-  end
-  function on.kept_changed(_, n)
-    log(("%d of these results %s made by another command or with other inputs"):format(n,
-      n == 1 and "was" or "were"))
-  end
-  r.clear = clear
-  r.event = function(kind, text, n, size)
-    local f = on[kind]
-    if f then
-      f(text, n, size)
-    end
-  end
-  return r
+end
+
+function on.kept_changed(r, _, n)
+  r:log("%d of these results %s made by another command or with other inputs", n,
+    n == 1 and "was" or "were")
 end
 
 local function interrupted()
@@ -126,9 +151,11 @@ function M.submit(ctx, spec, script)
   local live = not ctx.quiet and kubeque.term.isatty(2)
     and require("kubeque.progress").terminal(ctx)
   local report = reporter(ctx, live)
-  spec.event = report.event
+  spec.event = function(...)
+    report:event(...)
+  end
   local done, message, code = kubeque.submit(spec)
-  report.clear()
+  report:clear()
   if done then
     if done.n > 1000 and not spec.dry_run then
       M.check_space(ctx, done.n, spec.outputs)
