@@ -48,7 +48,7 @@ end
 local known
 
 ---What kubeque calls itself is its own, whatever scripts there are.
-local function is_hidden(name)
+function M.is_hidden(name)
   for _, hidden in ipairs(M.hidden) do
     if hidden == name then
       return true
@@ -75,6 +75,18 @@ local function print_error(name, message)
   kubeque.log.error((name and "kubeque " .. name or "kubeque") .. ": " .. message)
 end
 
+---An error that is no text, in words.
+local function described(name, value)
+  local script = package.loaded["kubeque.scripts"] and require("kubeque.scripts").current
+  local mt = type(value) == "table" and getmetatable(value)
+  local shown, text = pcall(tostring, value)
+  if mt and mt.__tostring and shown then
+    return text
+  end
+  return ("%s: error raised with %s"):format(script and script.path or name,
+    type(value) == "table" and "a table" or tostring(value))
+end
+
 ---Turns what a command raised into one line and an exit status.
 local function failed(name, value, trace)
   local f = fault.of(value)
@@ -84,7 +96,7 @@ local function failed(name, value, trace)
     end
     return f.exit or fault.exit_code(f.code)
   end
-  local text = tostring(value)
+  local text = type(value) == "string" and value or described(name, value)
   if trace then
     print_error(name, text)
   else
@@ -99,7 +111,7 @@ local function handler(trace)
     if fault.of(value) or not trace then
       return value
     end
-    return debug.traceback(tostring(value), 2)
+    return type(value) == "string" and debug.traceback(value, 2) or value
   end
 end
 
@@ -118,11 +130,18 @@ local function run(command, opt, args)
   if not ok then
     return failed(command.name, code, opt.debug)
   end
-  if code == nil and message then
+  if code == nil and type(message) == "string" then
     print_error(command.name, message)
     return fault.exit_code(kind)
+  elseif code == nil and message == nil then
+    return 0
+  elseif math.type(code) == "integer" and code >= 0 and code <= 255 then
+    return code
   end
-  return code or 0
+  return failed(command.name, ("%s: run returned %s: it returns an exit status from 0 to 255, or "
+    .. "nothing, or nil and why"):format(command.script and command.script.path or command.name,
+    code == nil and "nil and a " .. type(message) or type(code) == "number" and tostring(code)
+    or "a " .. type(code)))
 end
 
 ---Loads a command that kubeque.scripts found outside of the built-in set; nil and why it cannot be
@@ -142,7 +161,7 @@ end
 ---but it cannot be used).
 local function own_command(name)
   local scripts = require "kubeque.scripts"
-  if is_hidden(name) or #scripts.places() == 0 or not scripts.valid_name(name) then
+  if M.is_hidden(name) or #scripts.places() == 0 or not scripts.valid_name(name) then
     return nil
   end
   local found, why, code = scripts.find("commands", name, { own = true })

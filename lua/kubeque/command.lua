@@ -40,6 +40,9 @@ local option_fields = {
 
 local arg_fields = { optional = { type = "boolean" }, many = { type = "boolean" } }
 
+-- Options of every command that mean something before a command runs.
+local reserved = { help = true, version = true, debug = true, config = true }
+
 ---Takes the words by position out of a declaration; returns them and the rest.
 local function split(what, decl, where)
   if type(decl) ~= "table" then
@@ -64,6 +67,9 @@ local function check_names(what, names, seen)
     if type(name) ~= "string" or not name:find "^%w[%w-]*$" then
       declare.fail("options", ("%s: %q is no name of an option (letters, digits and -)"):format(
         what, tostring(name)))
+    elseif reserved[name] then
+      declare.fail(name, ("%s: --%s is an option of every command: choose another name"):format(
+        what, name))
     elseif seen[name] then
       declare.fail(name, ("%s: the name %s is used twice"):format(what, name))
     end

@@ -203,7 +203,10 @@ function M.names(kind, own)
   end
   if not own then
     for _, path in ipairs(kubeque.embedded.list(kind .. "/")) do
-      add { path:sub(#kind + 2) }
+      local name = path:sub(#kind + 2)
+      if kind ~= "commands" or not require("kubeque.cli").is_hidden(name) then
+        add { name }
+      end
     end
   end
   table.sort(names)

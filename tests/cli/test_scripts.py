@@ -92,6 +92,7 @@ WRONG = (
     ('options = { { "abc", value = "X", type = "choice" } }', 3,
      'kubeque.command: option --abc: type = "choice" and choices = {...} go together'),
     ('options = { { "abc" }, { "abc" } }', 3, "kubeque.command: bad: option 2: the name abc is used twice"),
+    ('options = { { "help" } }', 3, "kubeque.command: bad: option 1: --help is an option of every command: choose another name"),
     ('args = { { "A", optional = true }, { "B" } }', 3,
      "kubeque.command: bad: argument 2: B must come before A, which may be left out or repeated"),
     ('args = { "A" }', 3, "kubeque.command: bad: argument 1: a table expected, got string"),
@@ -112,6 +113,28 @@ def _(home):
         result = home.kq("bad")
         assert result.code == 7 and result.out == "", (body, result)
         assert line_of(result) == f"kubeque: {path}:{number}: {message}", (body, result)
+
+
+@test("what a command returns is an exit status or nil and why; anything else is exit 7, not success")
+def _(home):
+    for value, shown in (("false", "a boolean"), ("true", "a boolean"), ("256", "256"), ("-1", "-1"), ("1.5", "1.5"),
+                         ("'no'", "a string"), ("{}", "a table"), ("nil, {}", "nil and a table")):
+        path = script(home, "commands/r.lua", f'return kubeque.command {{ name = "r", summary = "s", run = function() return {value} end }}')
+        result = home.kq("r")
+        assert result.code == 7 and line_of(result).startswith(f"kubeque r: {path}: run returned {shown}: it returns "), (value, result)
+    for value, code in (("0", 0), ("255", 255), ("nil", 0), ("", 0), ("nil, 'why', 'not_found'", 3)):
+        script(home, "commands/r.lua", f'return kubeque.command {{ name = "r", summary = "s", run = function() return {value} end }}')
+        assert home.kq("r").code == code, value
+    path = script(home, "commands/r.lua", 'return kubeque.command { name = "r", summary = "s", run = function() error() end }')
+    result = home.kq("r")
+    assert result.code == 7 and line_of(result) == f"kubeque r: {path}: error raised with nil", result
+    assert "traceback" not in home.kq("--debug", "r").out
+
+
+@test("scripts lists no command that kubeque gives itself")
+def _(home):
+    names = [s["name"] for s in json.loads(home.kq("scripts", "--json").out)]
+    assert "status" in names and not {"complete", "deliver", "provide"} & set(names), names
 
 
 @test("syntax error, error in the body, wrong return type, missing parts: file and line, exit 7")

@@ -85,12 +85,8 @@ end
 
 ---What the values of a batch follow from, as a digest: its job, and what is read of it.
 local function origin_of(s, job)
-  local value, step = s.o.value, nil
-  if rawget(job, "how") == "there" then
-    step = job.id
-  else
-    step = require("kubeque.steps").key(job, s.ctx)
-  end
+  local value = s.o.value
+  local step = rawget(job, "how") == "there" and job.id or require("kubeque.steps").key(job, s.ctx)
   return kubeque.cas.hash_string(table.concat({ step, s.o.file or "", type(value),
     type(value) == "string" and value or string.dump(value, true) }, "\0")):sub(1, 32)
 end
