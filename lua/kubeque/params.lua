@@ -79,7 +79,7 @@ function M.chain(...)
   return require("kubeque.params.combine").chain { ... }
 end
 
--- ---- points on a line ----
+-- ---- one column ----
 
 ---A column of given values.
 function M.values(list)
@@ -92,42 +92,17 @@ end
 ---The same as values: in a grid each in turn, in a space one of them.
 M.choice = M.values
 
----first, first + step, ... up to last.
-function M.range(first, last, step)
-  return require("kubeque.params.grid").range(first, last, step)
+-- Points on a line, and what is random.
+for module, functions in pairs { grid = { "range", "linspace", "logspace" },
+  draw = { "uniform", "loguniform", "integers", "normal" } } do
+  for _, name in ipairs(functions) do
+    M[name] = function(...)
+      return require("kubeque.params." .. module)[name](...)
+    end
+  end
 end
 
----n points at equal distances, both ends included.
-function M.linspace(first, last, n)
-  return require("kubeque.params.grid").linspace(first, last, n)
-end
-
----n points at equal ratios, both ends included.
-function M.logspace(first, last, n)
-  return require("kubeque.params.grid").logspace(first, last, n)
-end
-
--- ---- random ----
-
----Any number from `low` to `high`. Options of all random factors: seed (default 0).
-function M.uniform(low, high, options)
-  return require("kubeque.params.draw").uniform(low, high, options)
-end
-
----Any number from `low` to `high`, each order of magnitude as likely.
-function M.loguniform(low, high, options)
-  return require("kubeque.params.draw").loguniform(low, high, options)
-end
-
----Whole numbers from `low` to `high`.
-function M.integers(low, high, options)
-  return require("kubeque.params.draw").integers(low, high, options)
-end
-
----Normally distributed numbers.
-function M.normal(mean, deviation, options)
-  return require("kubeque.params.draw").normal(mean, deviation, options)
-end
+-- ---- points instead of combinations ----
 
 ---Factors of which points are taken instead of every combination: as of product, and random ones.
 ---Its methods: sample(n, {seed=}), latin_hypercube(n, {seed=}), sobol(n, {seed=}), sampler(seed),

@@ -272,8 +272,6 @@ end
 
 -- ---- all together ----
 
-local known = { zip = true, sample = true, lhs = true, sobol = true, seed = true }
-
 local function check_duplicates(factors)
   local seen = {}
   for i, item in ipairs(factors) do
@@ -304,7 +302,7 @@ end
 ---@param options? table zip (list of "a,b"), sample, lhs or sobol (how many rows), seed (default 0)
 ---@return table params
 function M.params(texts, options)
-  options = core.options(options, known, "sweep")
+  options = core.options(options, { "zip", "sample", "lhs", "sobol", "seed" }, "sweep")
   local seed = core.seed(options, "sweep")
   local factors = {}
   for i, text in ipairs(texts) do

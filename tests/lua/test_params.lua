@@ -255,7 +255,7 @@ t.like(fails(grid.sample, grid, 7), "7 rows were asked for and there are 6", "mo
 t.like(fails(text, unknown:sample(4)), "4 rows were asked for and there are 3",
   "also when only a walk can tell")
 t.like(fails(grid.sample, grid, 0), "at least 1", "none")
-t.like(fails(grid.sample, grid, 2, { sed = 1 }), "unknown option 'sed' %(did you mean seed%?%)",
+t.like(fails(grid.sample, grid, 2, { sed = 1 }), "unknown option sed %(did you mean seed%?%)",
   "a wrong option")
 
 ---How often each of 6 numbers is among samples of 2: 333 of 1,000 expected, in both ways.

@@ -122,7 +122,7 @@ for why, got in pairs {
   ["factor 1, a=1...3: character 7: two points stand between the bounds"] = fails { "a=1...3" },
   ["the text is not UTF-8"] = fails { "a=\xff" },
   ["--zip: \"b\" is random"] = fails({ "a=1", "b=uniform:0..1" }, { zip = { "a,b" } }),
-  ["unknown option 'sampel' (did you mean sample?)"] = fails({ "a=1" }, { sampel = 1 }),
+  ["unknown option sampel (did you mean sample?)"] = fails({ "a=1" }, { sampel = 1 }),
 } do
   t.ok(got:find(why, 1, true), "refused: " .. why)
 end

@@ -35,32 +35,22 @@ function M.show(value)
   return type(value) == "number" and tostring(value) or type(value)
 end
 
-local allowed = { string = true, number = true, boolean = true }
+local fit = { string = true, number = true, boolean = true }
 
 ---Raises unless the value may stand in a row.
 function M.check_value(value, column, i)
   local kind = type(value)
-  if not allowed[kind] then
+  if not fit[kind] then
     M.misuse("column \"%s\", row %d: a text, number or boolean is needed, not %s", column, i,
       kind == "nil" and "nil" or "a " .. kind)
   end
   return value
 end
 
----Reads options strictly.
-function M.options(given, known, what)
-  if given == nil then
-    return {}
-  elseif type(given) ~= "table" then
-    M.misuse("%s: options are a table, not %s", what, M.show(given))
-  end
-  for key in pairs(given) do
-    if not known[key] then
-      M.misuse("%s: unknown option '%s'%s", what, tostring(key),
-        names.hint(key, names.of(known)))
-    end
-  end
-  return given
+---Options, if any; raises for one that is not among the allowed.
+function M.options(given, allowed, what)
+  misuse.keys(what, given, allowed)
+  return given or {}
 end
 
 ---A whole number at least `low`, as integer.

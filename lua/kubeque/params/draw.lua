@@ -25,11 +25,9 @@ function Draw:sample(n, options)
     :sample(n, options)
 end
 
-local seeded = { seed = true }
-
 local function new(text, options, quantile, unbounded)
   local what = text:match("^%w+")
-  options = core.options(options, seeded, what)
+  options = core.options(options, { "seed" }, what)
   return setmetatable({ text = text, quantile = quantile, unbounded = unbounded,
     seed = options.seed ~= nil and core.seed(options, what) or nil }, Draw)
 end

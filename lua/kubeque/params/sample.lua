@@ -5,8 +5,6 @@ local random = require "kubeque.random"
 
 local M = {}
 
-local seeded = { seed = true }
-
 ---All rows in memory, so that they can be had by number.
 function M.kept(params)
   if params.get then
@@ -66,7 +64,7 @@ end
 ---n of the rows, none twice, each as likely, in random order.
 function M.sample(params, n, options)
   n = core.integer(n, 1, "sample: n")
-  local seed = core.seed(core.options(options, seeded, "sample"), "sample")
+  local seed = core.seed(core.options(options, { "seed" }, "sample"), "sample")
   if params.get then
     return by_number(params, n, seed)
   end

@@ -76,10 +76,8 @@ local function independent(space, n, seed)
     end }
 end
 
-local seeded = { seed = true }
-
-local function read(n, options, known, what)
-  options = core.options(options, known, what)
+local function read(n, options, allowed, what)
+  options = core.options(options, allowed, what)
   for _, flag in ipairs { "shift", "centered" } do
     if options[flag] ~= nil and type(options[flag]) ~= "boolean" then
       core.misuse("%s: %s: true or false is needed, not %s", what, flag, core.show(options[flag]))
@@ -92,7 +90,7 @@ end
 ---factor takes a value for itself.
 function Space:sample(n, options)
   local seed
-  n, seed = read(n, options, seeded, "sample")
+  n, seed = read(n, options, { "seed" }, "sample")
   if self.finite then
     return self:grid():sample(n, { seed = seed })
   end
@@ -123,13 +121,11 @@ function Space:sampler(seed, done)
   end
 end
 
-local lhs_options = { seed = true, centered = true }
-
 ---n rows of which, for each factor, exactly one lies in each n-th of its range (M. McKay,
 ---R. Beckman, W. Conover, Technometrics 21 (1979)); `centered` takes the middle of each n-th.
 function Space:latin_hypercube(n, options)
   local seed
-  n, seed, options = read(n, options, lhs_options, "latin_hypercube")
+  n, seed, options = read(n, options, { "seed", "centered" }, "latin_hypercube")
   local places, streams = {}, {}
   for k, dimension in ipairs(self.dimensions) do
     places[k] = random.permutation(n, stream_of(dimension, seed, ":lhs"))
@@ -144,14 +140,12 @@ function Space:latin_hypercube(n, options)
     end }
 end
 
-local sobol_options = { seed = true, shift = true, skip = true }
-
 ---n points of a Sobol' sequence, a dimension for each factor, moved by a random digital shift that
 ---depends on the seed; shift = false gives the published points. `skip` leaves points out at the
 ---start.
 function Space:sobol(n, options)
   local seed
-  n, seed, options = read(n, options, sobol_options, "sobol")
+  n, seed, options = read(n, options, { "seed", "shift", "skip" }, "sobol")
   local skip = core.integer(options.skip == nil and 0 or options.skip, 0, "sobol: skip")
   if #self.dimensions > sobol.dimensions then
     core.misuse("sobol: %d factors, there are direction numbers for %d", #self.dimensions,
