@@ -50,13 +50,20 @@ static bool match_byte(const char **pp, char c)
 	return *p == c;
 }
 
-bool glob_match(const char *p, const char *t)
+enum { GLOB_STEPS = 4096 };
+
+bool glob_match_paced(const char *p, const char *t, void (*pace)(void *ctx), void *ctx)
 {
 	/* Where to resume after the last '*' and the last '**': the classic two-level backtrack
 	 * keeps the cost polynomial. */
 	const char *star_p = NULL, *star_t = NULL, *deep_p = NULL, *deep_t = NULL;
+	size_t steps = 0;
 
 	for (;;) {
+		if (pace && ++steps >= GLOB_STEPS) {
+			steps = 0;
+			pace(ctx);
+		}
 		if (p[0] == '*' && p[1] == '*') {
 			while (*p == '*')
 				p++;
@@ -81,6 +88,8 @@ bool glob_match(const char *p, const char *t)
 		if (*p && *t) {
 			const char *q = p;
 
+			if (pace && *p == '[') /* a set may be long, or have no end */
+				steps += strcspn(p, "]");
 			if (match_byte(&q, *t)) {
 				p = q;
 				t++;
@@ -109,6 +118,11 @@ bool glob_match(const char *p, const char *t)
 		}
 		return false;
 	}
+}
+
+bool glob_match(const char *p, const char *t)
+{
+	return glob_match_paced(p, t, NULL, NULL);
 }
 
 bool glob_is_pattern(const char *s)

@@ -39,6 +39,8 @@ const char *str_nearest(const char *word, const char *const *names);
  * brace expansion, a leading dot is nothing special, backslash quotes. A pattern without '/'
  * matches at the top level only (FINE_PRINT "What is an output"). */
 bool glob_match(const char *pattern, const char *text);
+/* The same; pace(ctx) is called every few thousand steps and may leave by longjmp. */
+bool glob_match_paced(const char *pattern, const char *text, void (*pace)(void *ctx), void *ctx);
 /* True when the text holds a character that glob_match would treat specially. */
 bool glob_is_pattern(const char *s);
 

@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "base/log.h"
 #include "script/interrupt.h"
+#include "script/state.h"
 
 static int tostring_body(lua_State *L)
 {
@@ -13,6 +14,38 @@ static int tostring_body(lua_State *L)
 	else
 		lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
 	return 1;
+}
+
+void script_push_place(lua_State *L)
+{
+	lua_Debug ar;
+
+	for (int level = 0; lua_getstack(L, level, &ar); level++) {
+		if (lua_getinfo(L, "Sl", &ar) && ar.currentline > 0) {
+			lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+			return;
+		}
+	}
+	lua_pushliteral(L, "");
+}
+
+/* "file:12: ..." */
+static bool names_place(const char *text)
+{
+	const char *colon = strchr(text, ':');
+	size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+
+	return digits && colon[1 + digits] == ':';
+}
+
+/* What C of a library says of a policy's values does not name the line that gave them. */
+static void add_place(lua_State *L)
+{
+	if (!script_of(L)->sandbox || names_place(lua_tostring(L, 1)))
+		return;
+	script_push_place(L);
+	lua_insert(L, 1);
+	lua_concat(L, 2);
 }
 
 static bool is_fault(lua_State *L, int idx)
@@ -37,6 +70,8 @@ static int handler(lua_State *L)
 			lua_pushliteral(L, "error object that cannot be shown");
 		lua_replace(L, 1);
 		lua_settop(L, 1);
+	} else if (lua_type(L, 1) == LUA_TSTRING) {
+		add_place(L);
 	}
 	if (log_get_level() >= LOG_LEVEL_DEBUG) {
 		luaL_traceback(L, L, NULL, 1);
@@ -85,14 +120,14 @@ int script_call(lua_State *L, int nargs, int nresults, struct err *err)
 	int base = lua_gettop(L) - nargs, status;
 
 	if (!lua_checkstack(L, 6))
-		return err_set(err, ERR_SCRIPT, "not enough memory");
+		return err_set(err, ERR_SCRIPT, SCRIPT_NO_MEMORY);
 	lua_pushcfunction(L, handler);
 	lua_insert(L, base);
 	status = lua_pcall(L, nargs, nresults, base);
 	lua_remove(L, base);
 	if (status == LUA_OK)
 		return 0;
-	err_set(err, ERR_SCRIPT, "not enough memory");
+	err_set(err, ERR_SCRIPT, SCRIPT_NO_MEMORY);
 	lua_pushcfunction(L, take_body);
 	lua_insert(L, -2);
 	lua_pushlightuserdata(L, err);

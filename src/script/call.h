@@ -15,10 +15,14 @@
 
 #include "base/err.h"
 
+#define SCRIPT_NO_MEMORY "not enough memory"
+
 /* [-(nargs + 1), +nresults or +0] lua_pcall. Never raises. 0, or -1 with err set (one line); with
  * --debug the traceback is logged. */
 int script_call(lua_State *L, int nargs, int nresults, struct err *err);
 
+/* raises. [-0, +1] "file:line: " of the script that runs, or nothing. */
+void script_push_place(lua_State *L);
 /* raises. [-0, +3] Pushes nil, text, code name: `return script_fail(L, &err);`. */
 int script_fail(lua_State *L, const struct err *err);
 /* raises. Does not return: raises the error as a table with code and message. */

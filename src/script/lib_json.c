@@ -13,12 +13,13 @@
 #include "script/convert.h"
 #include "script/json.h"
 #include "script/libs.h"
+#include "script/sandbox.h"
 #include "script/sandbox_view.h"
 #include "script/state.h"
 
 #define ARRAY_META "kubeque.json.array"
 #define BUF_META "kubeque.buf"
-enum { DEPTH_MAX = 200, SANDBOX_JSON = 1 << 20 };
+enum { DEPTH_MAX = 200, SANDBOX_JSON = 1 << 20, LOOK = 16 };
 
 /* ---- decoding --------------------------------------------------------------------------- */
 
@@ -110,6 +111,7 @@ static int json_decode_(lua_State *L)
 	size_t n;
 	const char *text = luaL_checklstring(L, 1, &n);
 
+	sandbox_tick(L);
 	if (script_of(L)->sandbox && n > SANDBOX_JSON)
 		return luaL_error(L, "JSON: more than %d KiB", SANDBOX_JSON / 1024);
 	if (script_push_json(L, text, n, &err) < 0)
@@ -124,9 +126,17 @@ struct encoder {
 	struct buf *out;
 	int indent;
 	size_t limit; /* length of out that is too much */
+	unsigned values;
 };
 
 static void encode(struct encoder *e, int idx, int depth);
+
+/* raises when so many bytes more are too many. */
+static void too_much(const struct encoder *e, size_t more)
+{
+	if (e->out->n > e->limit || more > e->limit - e->out->n)
+		luaL_error(e->L, "JSON: more than %d KiB", (int)(e->limit / 1024));
+}
 
 static void newline(struct encoder *e, int depth)
 {
@@ -241,6 +251,7 @@ static void encode_object(struct encoder *e, int idx, int depth)
 		if (i)
 			buf_addch(e->out, ',');
 		newline(e, depth + 1);
+		too_much(e, keys[i].n);
 		buf_add_json(e->out, keys[i].p, keys[i].n);
 		buf_adds(e->out, e->indent ? ": " : ":");
 		lua_pushlstring(e->L, keys[i].p, keys[i].n);
@@ -261,11 +272,12 @@ static void encode(struct encoder *e, int idx, int depth)
 	const char *s;
 
 	luaL_checkstack(e->L, 8, NULL);
+	if (++e->values % LOOK == 0) /* an empty table may have been a large one */
+		sandbox_tick(e->L);
 	if (depth > DEPTH_MAX)
 		luaL_error(e->L, "JSON: nested deeper than %d (or a table within itself)",
 			   DEPTH_MAX);
-	if (e->out->n > e->limit)
-		luaL_error(e->L, "JSON: more than %d KiB", (int)(e->limit / 1024));
+	too_much(e, 0);
 	switch (lua_type(e->L, idx)) {
 	case LUA_TNIL:
 		buf_adds(e->out, "null");
@@ -278,6 +290,7 @@ static void encode(struct encoder *e, int idx, int depth)
 		return;
 	case LUA_TSTRING:
 		s = lua_tolstring(e->L, idx, &n);
+		too_much(e, n);
 		buf_add_json(e->out, s, n);
 		return;
 	case LUA_TTABLE:
@@ -336,6 +349,7 @@ static int json_encode_(lua_State *L)
 	const struct opt opts[] = { { "indent", .i64 = &indent, .lo = 0, .hi = 8 } };
 	struct encoder e = { .L = L, .limit = limit_of(L) };
 
+	sandbox_tick(L);
 	luaL_checkany(L, 1);
 	script_options(L, 2, opts, ARRAY_SIZE(opts));
 	e.indent = (int)indent;

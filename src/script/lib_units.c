@@ -18,6 +18,7 @@
 #include "script/convert.h"
 #include "script/json.h"
 #include "script/libs.h"
+#include "script/sandbox.h"
 #include "script/ranges.h"
 
 #define RANGES_META "kubeque.ranges"
@@ -210,11 +211,16 @@ static const luaL_Reg csv_functions[] = {
 
 /* ---- on the table itself ---------------------------------------------------------------- */
 
+static void glob_pace(void *L)
+{
+	sandbox_tick(L);
+}
+
 static int glob_(lua_State *L)
 {
 	const char *pattern = script_check_text(L, 1), *text = script_check_text(L, 2);
 
-	lua_pushboolean(L, glob_match(pattern, text));
+	lua_pushboolean(L, glob_match_paced(pattern, text, glob_pace, L));
 	return 1;
 }
 

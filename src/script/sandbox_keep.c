@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 #include "script/sandbox_lib.h"
+#include "script/sandbox_pure.h"
 #include "script/sandbox_view.h"
 
 /* registry: two flat lists, ended by false.
@@ -255,4 +256,5 @@ void sandbox_restore(lua_State *L)
 	luaL_checkstack(L, 12, NULL);
 	restore_upvalues(L);
 	restore_tables(L);
+	sandbox_pure_forget(L);
 }

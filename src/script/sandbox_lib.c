@@ -10,6 +10,8 @@
 #include "script/sandbox_pure.h"
 #include "script/sandbox_view.h"
 
+enum { LOAD_MAX = 256 << 10 };
+
 /* registry */
 static char seed_key;      /* the original math.randomseed */
 static char globals_key;   /* the table of globals; scripts see an empty one in front of it */
@@ -49,6 +51,8 @@ static int safe_load(lua_State *L)
 	bool env = !lua_isnone(L, 4);
 
 	sandbox_tick(L);
+	if (n > LOAD_MAX) /* no hook is called while it compiles */
+		return luaL_error(L, "load: more than %d KiB", LOAD_MAX / 1024);
 	if (luaL_loadbufferx(L, text, n, name, "t") != LUA_OK) {
 		luaL_pushfail(L);
 		lua_insert(L, -2);
@@ -86,24 +90,11 @@ static int safe_xpcall(lua_State *L)
 	return 2;
 }
 
-/* table.move of no more than memory could hold: it loops in C, where no hook reaches. */
-static int safe_move(lua_State *L)
-{
-	lua_Integer first = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3);
-
-	if (last >= first && (lua_Unsigned)last - (lua_Unsigned)first > SANDBOX_MEMORY / 8)
-		return luaL_error(L, "too many elements to move");
-	lua_pushvalue(L, lua_upvalueindex(1));
-	lua_insert(L, 1);
-	lua_call(L, lua_gettop(L) - 1, 1);
-	return 1;
-}
-
 /* ---- constant tables ---------------------------------------------------------------------- */
 
 static int no_change(lua_State *L)
 {
-	return luaL_error(L, "libraries cannot be changed ('%s')", luaL_tolstring(L, 2, NULL));
+	return luaL_error(L, "libraries cannot be changed ('%s')", sandbox_key_name(L, 2));
 }
 
 /* [-1, +1] The table on top behind one that is empty and cannot be written. */
@@ -181,62 +172,49 @@ static void open_standard(lua_State *L)
 	drop(L, "math", no_math);
 }
 
-/* Upvalue: the original. Looks at the clock first: it may take a second of its own, in which no
- * hook is called. */
+/* Upvalue: the original, called in its place so that its errors name the line. It may take a second
+ * of its own, in which no hook is called: the clock is looked at first. */
 static int slow_call(lua_State *L)
 {
 	sandbox_tick(L);
-	lua_pushvalue(L, lua_upvalueindex(1));
-	lua_insert(L, 1);
-	lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-	return lua_gettop(L);
+	return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-static void mark_slow(lua_State *L, const char *table, const char *name)
+static void mark_slow(lua_State *L, const char *table, const char *const *names)
 {
 	lua_getglobal(L, table);
-	lua_getfield(L, -1, name);
-	lua_pushcclosure(L, slow_call, 1);
-	lua_setfield(L, -2, name);
+	for (; *names; names++) {
+		lua_getfield(L, -1, *names);
+		lua_pushcclosure(L, slow_call, 1);
+		lua_setfield(L, -2, *names);
+	}
 	lua_pop(L, 1);
 }
 
 static void replace_functions(lua_State *L)
 {
+	static const char *const slow_texts[] = { "pack", "packsize", "unpack", "reverse",
+						  "upper", "lower", "byte", NULL };
+	static const char *const slow_utf8[] = { "len", "offset", "codepoint", NULL };
+	static const char *const slow_base[] = { "tonumber", NULL };
+
 	lua_pushcfunction(L, safe_setmetatable);
 	lua_setglobal(L, "setmetatable");
 	lua_pushcfunction(L, safe_xpcall);
 	lua_setglobal(L, "xpcall");
 	lua_pushcfunction(L, safe_load);
 	lua_setglobal(L, "load");
-	lua_getglobal(L, "table");
-	lua_getfield(L, -1, "move");
-	lua_pushcclosure(L, safe_move, 1);
-	lua_setfield(L, -2, "move");
-	lua_pop(L, 1);
-	mark_slow(L, "table", "move");
-	mark_slow(L, "table", "sort");
-	mark_slow(L, "table", "concat");
-	mark_slow(L, "utf8", "len");
+	mark_slow(L, "string", slow_texts);
+	mark_slow(L, "utf8", slow_utf8);
+	mark_slow(L, "_G", slow_base);
 	sandbox_pure_open(L);
 	sandbox_string_open(L);
+	sandbox_table_open(L);
 	lua_pushliteral(L, ""); /* the metatable of texts */
 	lua_getmetatable(L, -1);
 	lua_pushboolean(L, 0);
 	lua_setfield(L, -2, "__metatable");
 	lua_pop(L, 2);
-}
-
-/* glob of texts as long as paths are: its work is the product of both. Upvalue: the original. */
-static int short_glob(lua_State *L)
-{
-	size_t pattern, text;
-
-	luaL_checklstring(L, 1, &pattern);
-	luaL_checklstring(L, 2, &text);
-	if (pattern > 256 || text > 4096)
-		return luaL_error(L, "glob: a pattern of 256 and a text of 4096 bytes at most");
-	return slow_call(L);
 }
 
 /* Upvalue: the table behind `kubeque`. */
@@ -247,7 +225,7 @@ static int kubeque_index(lua_State *L)
 	if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
 		return 1;
 	return luaL_error(L, "policies have no kubeque.%s: they decide, kubeque acts (there are "
-			  "glob, json, policy, units)", luaL_tolstring(L, 2, NULL));
+			  "glob, json, policy, units)", sandbox_key_name(L, 2));
 }
 
 /* The part of kubeque that only computes. */
@@ -264,9 +242,6 @@ static void open_kubeque(lua_State *L)
 		lua_setfield(L, -3, pure[i]);
 	}
 	lua_pop(L, 1);
-	lua_getfield(L, -1, "glob");
-	lua_pushcclosure(L, short_glob, 1);
-	lua_setfield(L, -2, "glob");
 	constant_field(L, "units");
 	constant_field(L, "json");
 	lua_pushvalue(L, -1);
@@ -331,7 +306,7 @@ void sandbox_lib_open(lua_State *L)
 
 static int no_global(lua_State *L)
 {
-	return luaL_error(L, "a policy keeps no globals ('%s')", luaL_tolstring(L, 2, NULL));
+	return luaL_error(L, "a policy keeps no globals ('%s')", sandbox_key_name(L, 2));
 }
 
 void sandbox_lib_seal(lua_State *L)

@@ -12,6 +12,8 @@ enum {
 	ESCAPE = '%',
 	DEPTH_MAX = 200,
 	STEPS = 4096, /* between looks at the clock */
+	SET_STEP = 4, /* characters of a set that make a step */
+	BYTES_STEP = 64, /* bytes compared at once that do */
 };
 
 static const char *run(struct match *m, const char *s, const char *p);
@@ -23,10 +25,18 @@ void match_init(struct match *m, lua_State *L, const char *s, size_t n, const ch
 			     .pattern_end = pattern + pattern_n };
 }
 
+void match_spend(struct match *m, size_t steps)
+{
+	m->steps += steps;
+	if (m->steps < STEPS)
+		return;
+	m->steps = 0;
+	sandbox_tick(m->L);
+}
+
 static void step(struct match *m)
 {
-	if (++m->steps % STEPS == 0)
-		sandbox_tick(m->L);
+	match_spend(m, 1);
 }
 
 /* ---- one character ------------------------------------------------------------------------ */
@@ -55,6 +65,8 @@ static bool is_class(int c, int class)
 /* Behind the item at p: a character, %x or [set]. raises. */
 static const char *item_end(struct match *m, const char *p)
 {
+	const char *from = p;
+
 	if (*p == ESCAPE) {
 		if (p + 1 == m->pattern_end)
 			luaL_error(m->L, "malformed pattern (ends with '%%')");
@@ -71,6 +83,7 @@ static const char *item_end(struct match *m, const char *p)
 		if (*p++ == ESCAPE && p < m->pattern_end)
 			p++;
 	} while (*p != ']');
+	match_spend(m, (size_t)(p - from) / SET_STEP);
 	return p + 1;
 }
 
@@ -127,7 +140,7 @@ static const char *most(struct match *m, const char *s, const char *p, const cha
 	ptrdiff_t n = 0;
 
 	for (; fits(m, s + n, p, end); n++)
-		step(m);
+		match_spend(m, 1 + (size_t)(end - p) / SET_STEP);
 	for (; n >= 0; n--) {
 		const char *r = run(m, s + n, end + 1);
 
@@ -145,6 +158,7 @@ static const char *least(struct match *m, const char *s, const char *p, const ch
 
 		if (r)
 			return r;
+		match_spend(m, (size_t)(end - p) / SET_STEP);
 		if (!fits(m, s, p, end))
 			return NULL;
 		s++;
@@ -227,6 +241,7 @@ static const char *back(struct match *m, const char *s, int digit)
 	if (i < 0 || i >= m->level || m->capture[i].n == CAPTURE_OPEN)
 		luaL_error(m->L, "invalid capture index %%%d", i + 1);
 	n = (size_t)m->capture[i].n;
+	match_spend(m, n / BYTES_STEP);
 	if ((size_t)(m->src_end - s) < n || memcmp(m->capture[i].start, s, n) != 0)
 		return NULL;
 	return s + n;

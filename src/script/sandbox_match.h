@@ -20,7 +20,7 @@ struct match {
 	lua_State *L;
 	const char *src, *src_end;
 	const char *pattern_end;
-	unsigned steps;
+	size_t steps;
 	int depth;
 	int level; /* captures so far */
 	struct {
@@ -31,6 +31,8 @@ struct match {
 
 void match_init(struct match *m, lua_State *L, const char *s, size_t n, const char *pattern,
 		size_t pattern_n);
+/* raises when there is no time left. So many steps were made, or will be. */
+void match_spend(struct match *m, size_t steps);
 /* raises (malformed patterns, no time left). The end of a match of the pattern that begins at s, or
  * NULL. */
 const char *match_at(struct match *m, const char *s, const char *pattern);

@@ -7,9 +7,14 @@
 #include <lauxlib.h>
 
 #include "base/base.h"
+#include "script/sandbox.h"
 #include "script/sandbox_view.h"
 
-/* ---- pairs and next ----------------------------------------------------------------------- */
+/* registry: data (weak) -> list of its keys; [0] the place of the last one that was given, [-1] the
+ * first key, when a walk began after that */
+static char walks_key;
+
+/* ---- the order of keys -------------------------------------------------------------------- */
 
 struct sort_key {
 	int type;
@@ -42,18 +47,49 @@ static int by_key(const void *pa, const void *pb)
 	return (a->at > b->at) - (a->at < b->at);
 }
 
+static struct sort_key key_of(lua_State *L, int idx, lua_Integer at)
+{
+	struct sort_key k = { .type = lua_type(L, idx), .at = at };
+
+	if (k.type == LUA_TNUMBER)
+		k.number = lua_tonumber(L, idx);
+	else if (k.type == LUA_TSTRING)
+		k.text = lua_tolstring(L, idx, &k.n);
+	return k;
+}
+
+/* raises when Lua's own order of the keys seen so far is that of their addresses. */
+static void count_key(lua_State *L, int idx, bool *texts, int *objects)
+{
+	switch (lua_type(L, idx)) {
+	case LUA_TSTRING:
+		*texts = true;
+		break;
+	case LUA_TTABLE:
+	case LUA_TFUNCTION:
+	case LUA_TUSERDATA:
+		if (++*objects > 1)
+			luaL_error(L, "keys that are tables or functions have no order: keep a "
+				   "list beside the table");
+		break;
+	default:
+		break;
+	}
+}
+
 /* [-0, +1] The keys of the table at `data` as a list; sorted when there are texts among them. */
 static lua_Integer push_keys(lua_State *L, int data)
 {
 	struct sort_key *keys;
 	lua_Integer n = 0;
 	bool texts = false;
-	int list;
+	int list, objects = 0;
 
+	sandbox_tick(L);
 	lua_newtable(L);
 	list = lua_gettop(L);
 	for (lua_pushnil(L); lua_next(L, data); lua_pop(L, 1)) {
-		texts = texts || lua_type(L, -2) == LUA_TSTRING;
+		count_key(L, -2, &texts, &objects);
 		lua_pushvalue(L, -2);
 		lua_rawseti(L, list, ++n);
 	}
@@ -61,13 +97,8 @@ static lua_Integer push_keys(lua_State *L, int data)
 		return n;
 	keys = lua_newuserdatauv(L, (size_t)n * sizeof(*keys), 0);
 	for (lua_Integer i = 0; i < n; i++) {
-		struct sort_key *k = &keys[i];
-
-		*k = (struct sort_key){ .type = lua_rawgeti(L, list, i + 1), .at = i + 1 };
-		if (k->type == LUA_TNUMBER)
-			k->number = lua_tonumber(L, -1);
-		else if (k->type == LUA_TSTRING)
-			k->text = lua_tolstring(L, -1, &k->n);
+		lua_rawgeti(L, list, i + 1);
+		keys[i] = key_of(L, -1, i + 1);
 		lua_pop(L, 1);
 	}
 	qsort(keys, (size_t)n, sizeof(*keys), by_key);
@@ -80,6 +111,36 @@ static lua_Integer push_keys(lua_State *L, int data)
 	lua_pop(L, 1);
 	return n;
 }
+
+/* [-0, +1] The first of those keys, nil when there is none. */
+static void push_first(lua_State *L, int data)
+{
+	struct sort_key least = { .type = LUA_TNIL };
+	bool texts = false;
+	int objects = 0, first = lua_gettop(L) + 1;
+	lua_Integer n = 0;
+
+	sandbox_tick(L);
+	lua_pushnil(L);
+	lua_pushnil(L); /* the first as Lua has them, the first when sorted */
+	for (lua_pushnil(L); lua_next(L, data); lua_pop(L, 1)) {
+		struct sort_key k = key_of(L, -2, ++n);
+
+		count_key(L, -2, &texts, &objects);
+		if (n == 1) {
+			lua_pushvalue(L, -2);
+			lua_replace(L, first);
+		}
+		if (n == 1 || by_key(&k, &least) < 0) {
+			least = k;
+			lua_pushvalue(L, -2);
+			lua_replace(L, first + 1);
+		}
+	}
+	lua_remove(L, texts ? first : first + 1);
+}
+
+/* ---- pairs and next ----------------------------------------------------------------------- */
 
 /* Upvalues: keys, data, next place, how many. */
 static int walk(lua_State *L)
@@ -134,23 +195,138 @@ static int pure_pairs(lua_State *L)
 	return 3;
 }
 
-/* next knows views; its order is Lua's. */
+/* The place of the key at `key` in the list at `list`; of one that is not in it any more, that of the
+ * one before where it was. */
+static lua_Integer find_key(lua_State *L, int list, int key)
+{
+	struct sort_key k = key_of(L, key, LUA_MAXINTEGER);
+	lua_Integer n = (lua_Integer)lua_rawlen(L, list), hint, before = 0;
+
+	lua_rawgeti(L, list, 0);
+	hint = lua_tointeger(L, -1);
+	lua_rawgeti(L, list, hint);
+	if (hint > 0 && lua_rawequal(L, -1, key)) {
+		lua_pop(L, 2);
+		return hint;
+	}
+	lua_pop(L, 2);
+	for (lua_Integer i = 1; i <= n; i++) {
+		struct sort_key other;
+
+		lua_rawgeti(L, list, i);
+		other = key_of(L, -1, i);
+		if (lua_rawequal(L, -1, key)) {
+			lua_pop(L, 1);
+			return i;
+		}
+		if (by_key(&other, &k) < 0)
+			before = i;
+		lua_pop(L, 1);
+	}
+	return before;
+}
+
+/* [-0, +1] The list of keys of the walk over the table at `data` that has come to the key at `key`; a
+ * new one when there is none, or when that was the first and a walk has just begun. */
+static void push_walk(lua_State *L, int data, int key)
+{
+	bool fresh;
+
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &walks_key);
+	lua_pushvalue(L, data);
+	fresh = lua_rawget(L, -2) == LUA_TNIL;
+	if (!fresh) {
+		lua_rawgeti(L, -1, -1);
+		fresh = lua_rawequal(L, -1, key);
+		lua_pop(L, 1);
+	}
+	if (fresh) {
+		lua_pop(L, 1);
+		(void)push_keys(L, data);
+		lua_pushvalue(L, data);
+		lua_pushvalue(L, -2);
+		lua_rawset(L, -4);
+	}
+	lua_remove(L, -2);
+}
+
+/* The first key is on top: was it given to begin a walk, or to see whether there is one? */
+static void note_begin(lua_State *L, int data)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &walks_key);
+	lua_pushvalue(L, data);
+	if (lua_rawget(L, -2) != LUA_TNIL) {
+		lua_pushvalue(L, -3);
+		lua_rawseti(L, -2, -1);
+	}
+	lua_pop(L, 2);
+}
+
+static void forget_walk(lua_State *L, int data)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &walks_key);
+	lua_pushvalue(L, data);
+	lua_pushnil(L);
+	lua_rawset(L, -3);
+	lua_pop(L, 1);
+}
+
+void sandbox_pure_forget(lua_State *L)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &walks_key);
+	for (lua_pushnil(L); lua_next(L, -2);) {
+		lua_pop(L, 1);
+		lua_pushvalue(L, -1);
+		lua_pushnil(L);
+		lua_rawset(L, -4);
+	}
+	lua_pop(L, 1);
+}
+
+/* [-0, +1] The key after the one at `key`, nil when that was the last. */
+static void push_next(lua_State *L, int data, int key)
+{
+	int list = lua_gettop(L) + 1;
+	lua_Integer i;
+
+	push_walk(L, data, key);
+	i = find_key(L, list, key);
+	do { /* what was taken out meanwhile is left out */
+		lua_settop(L, list);
+		lua_rawgeti(L, list, ++i);
+		lua_pushvalue(L, -1);
+	} while (!lua_isnil(L, -1) && lua_rawget(L, data) == LUA_TNIL);
+	lua_settop(L, list + 1);
+	lua_pushinteger(L, i);
+	lua_rawseti(L, list, 0);
+	if (lua_isnil(L, -1))
+		forget_walk(L, data);
+	lua_remove(L, list);
+}
+
+/* next goes by the order of pairs; views are tables, too. */
 static int pure_next(lua_State *L)
 {
+	bool view;
+
 	luaL_checktype(L, 1, LUA_TTABLE);
 	lua_settop(L, 2);
-	if (!sandbox_view_data(L, 1)) {
-		if (lua_next(L, 1))
-			return 2;
+	view = sandbox_view_data(L, 1); /* 3 */
+	if (!view)
+		lua_pushvalue(L, 1);
+	if (lua_isnil(L, 2)) {
+		push_first(L, 3);
+		note_begin(L, 3);
 	} else {
-		lua_insert(L, 2); /* view, data, key */
-		if (lua_next(L, 2)) {
-			sandbox_view_value(L, 2);
-			return 2;
-		}
+		push_next(L, 3, 2);
 	}
-	lua_pushnil(L);
-	return 1;
+	if (lua_isnil(L, -1))
+		return 1;
+	lua_pushvalue(L, -1);
+	lua_rawget(L, 3);
+	if (view)
+		sandbox_view_value(L, 3);
+	return 2;
 }
 
 /* ---- no addresses ------------------------------------------------------------------------- */
@@ -182,14 +358,17 @@ static int pure_tostring(lua_State *L)
 	return 1;
 }
 
-static bool shows_pointer(const char *format)
+static bool shows_pointer(const char *p, size_t n)
 {
-	for (const char *p = strchr(format, '%'); p; p = strchr(p, '%')) {
-		for (p++; *p && !isalpha((unsigned char)*p) && *p != '%'; p++)
+	const char *end = p + n;
+
+	for (; p < end; p++) {
+		if (*p != '%')
+			continue;
+		for (p++; p < end && !isalpha((unsigned char)*p) && *p != '%'; p++)
 			;
-		if (*p == 'p')
+		if (p < end && *p == 'p')
 			return true;
-		p += *p == '%';
 	}
 	return false;
 }
@@ -198,8 +377,11 @@ static bool shows_pointer(const char *format)
 static int pure_format(lua_State *L)
 {
 	int n = lua_gettop(L);
+	size_t len;
+	const char *format = luaL_checklstring(L, 1, &len);
 
-	if (shows_pointer(luaL_checkstring(L, 1)))
+	sandbox_tick(L);
+	if (shows_pointer(format, len))
 		return luaL_error(L, "a policy sees no addresses (%%p)");
 	for (int i = 2; i <= n; i++) {
 		if (!has_address(L, i))
@@ -207,14 +389,17 @@ static int pure_format(lua_State *L)
 		lua_pushstring(L, luaL_typename(L, i));
 		lua_replace(L, i);
 	}
-	lua_pushvalue(L, lua_upvalueindex(1));
-	lua_insert(L, 1);
-	lua_call(L, n, 1);
-	return 1;
+	return lua_tocfunction(L, lua_upvalueindex(1))(L); /* in its place: it names the line */
 }
 
 void sandbox_pure_open(lua_State *L)
 {
+	lua_newtable(L);
+	lua_createtable(L, 0, 1);
+	lua_pushliteral(L, "k");
+	lua_setfield(L, -2, "__mode");
+	lua_setmetatable(L, -2);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &walks_key);
 	lua_pushcfunction(L, pure_pairs);
 	lua_setglobal(L, "pairs");
 	lua_pushcfunction(L, pure_next);

@@ -6,7 +6,11 @@
 
 /* raises. Replaces the globals pairs, next, tostring and string.format. */
 void sandbox_pure_open(lua_State *L);
-/* raises. Replaces string.find, match, gmatch and gsub by ones that know the clock. */
+/* raises. Walks by next that were not finished are, so that the next hook sees none. */
+void sandbox_pure_forget(lua_State *L);
+/* raises. Replaces string.find, match, gmatch, gsub and rep by ones that know the clock. */
 void sandbox_string_open(lua_State *L);
+/* raises. The functions of table, but for pack. */
+void sandbox_table_open(lua_State *L);
 
 #endif

@@ -1,4 +1,4 @@
-/* find, match, gmatch and gsub over script/sandbox_match.h. */
+/* find, match, gmatch and gsub over script/sandbox_match.h, and rep. */
 #include "script/sandbox_pure.h"
 
 #include <string.h>
@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 
 #include "base/base.h"
+#include "script/sandbox.h"
 #include "script/sandbox_match.h"
 
 /* Where to begin: 1 and above, negative ones count from the end. */
@@ -131,6 +132,7 @@ static void add_text(struct match *m, luaL_Buffer *b, const char *s, const char 
 	size_t n;
 	const char *text = lua_tolstring(L, 3, &n);
 
+	match_spend(m, n);
 	for (size_t i = 0; i < n; i++) {
 		if (text[i] != '%') {
 			luaL_addchar(b, text[i]);
@@ -219,6 +221,23 @@ static int string_gsub(lua_State *L)
 	return 2;
 }
 
+/* ---- rep ---------------------------------------------------------------------------------- */
+
+/* Upvalue: the original, which counts to n even when there is nothing to repeat. */
+static int string_rep(lua_State *L)
+{
+	size_t n, between;
+
+	sandbox_tick(L);
+	luaL_checklstring(L, 1, &n);
+	luaL_checkinteger(L, 2);
+	luaL_optlstring(L, 3, "", &between);
+	if (n + between > 0)
+		return lua_tocfunction(L, lua_upvalueindex(1))(L);
+	lua_pushliteral(L, "");
+	return 1;
+}
+
 void sandbox_string_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -228,5 +247,8 @@ void sandbox_string_open(lua_State *L)
 
 	lua_getglobal(L, "string");
 	luaL_setfuncs(L, functions, 0);
+	lua_getfield(L, -1, "rep");
+	lua_pushcclosure(L, string_rep, 1);
+	lua_setfield(L, -2, "rep");
 	lua_pop(L, 1);
 }

@@ -45,6 +45,15 @@ void sandbox_view_value(lua_State *L, int data)
 	lua_rawset(L, data); /* an existing key: allowed while it is walked */
 }
 
+const char *sandbox_key_name(lua_State *L, int idx)
+{
+	int type = lua_type(L, idx);
+
+	if (type != LUA_TSTRING && type != LUA_TNUMBER)
+		return luaL_typename(L, idx);
+	return luaL_tolstring(L, idx, NULL);
+}
+
 static int view_index(lua_State *L)
 {
 	lua_settop(L, 2);
@@ -59,7 +68,7 @@ static int view_index(lua_State *L)
 static int view_write(lua_State *L)
 {
 	return luaL_error(L, "what a hook is given cannot be changed ('%s')",
-			  luaL_tolstring(L, 2, NULL));
+			  sandbox_key_name(L, 2));
 }
 
 static int view_len(lua_State *L)

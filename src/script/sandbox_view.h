@@ -18,5 +18,7 @@ bool sandbox_view_data(lua_State *L, int idx);
 /* [-1, +1] The value on top as a view gives it: tables read-only. `data[key]` (data at that index)
  * is where it was read; the key is below it. */
 void sandbox_view_value(lua_State *L, int data);
+/* [-0, +0 or +1] The key at idx in words, for an error: no address, which nobody may see. */
+const char *sandbox_key_name(lua_State *L, int idx);
 
 #endif

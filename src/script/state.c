@@ -25,6 +25,8 @@ static void *script_alloc(void *ud, void *p, size_t old, size_t size)
 	if (size > old) {
 		if (s->cap && s->used - old + size > s->cap)
 			return NULL;
+		if (size >= SCRIPT_LARGE && s->large && !s->large(s))
+			return NULL;
 		if (script_fail_at == 1)
 			return NULL;
 		script_fail_at -= script_fail_at > 1;

@@ -17,6 +17,8 @@
 
 #include "base/err.h"
 
+enum { SCRIPT_LARGE = 256 << 10 }; /* bytes of a block that is large */
+
 struct budget;
 struct session;
 
@@ -28,6 +30,8 @@ struct script {
 	int64_t wall_deadline; /* monotonic ns: before it, `deadline` cannot be over */
 	int64_t budget_ms;  /* how long that is, for the message */
 	struct budget *budget; /* of the call that runs (lib_budget.c); NULL: none */
+	bool (*large)(struct script *s); /* a large block is about to be made; false: it is not;
+					  * NULL: nobody asks. Called by the allocator */
 	bool sandbox;       /* a policy's state: no kubeque table but the pure part */
 	struct session *session; /* NULL until the first use */
 };
@@ -47,6 +51,5 @@ static inline struct script *script_of(lua_State *L)
 {
 	return *(struct script **)lua_getextraspace(L);
 }
-
 
 #endif

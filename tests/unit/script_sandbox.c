@@ -130,6 +130,9 @@ static void test_patterns(void)
 
 /* ---- nothing runs for long ---------------------------------------------------------------- */
 
+#define CHAIN "local t = {} local last = t\n" \
+	"for i = 1, 1900 do local n = {} setmetatable(last, { __index = n }) last = n end\n"
+
 /* Each of them, in a budget of 100 ms, must come back soon: C that loops is not reached by a hook. */
 static const struct {
 	const char *what, *text;
@@ -150,6 +153,47 @@ static const struct {
 	  "while true do table.move(t, 1, 1000000, 2) end" },
 	{ "joining again and again", "local t = {} for i = 1, 500000 do t[i] = 'x' end\n"
 	  "while true do table.concat(t) end" },
+	/* tables that claim to be long, or to hold what they do not */
+	{ "inserting into a table that says it is long",
+	  "table.insert(setmetatable({}, { __len = function() return 1 << 60 end }), 1, 0)" },
+	{ "removing from it",
+	  "table.remove(setmetatable({}, { __len = function() return 1 << 60 end }), 1)" },
+	{ "joining what is made on the way",
+	  "return table.concat(setmetatable({}, { __index = rawlen }), '', 1, math.maxinteger)" },
+	{ "moving through a chain of tables", CHAIN "return table.move(t, 1, 8000000, 1, {})" },
+	{ "unpacking through it", CHAIN "while true do select('#', table.unpack(t, 1, 200000)) end" },
+	{ "joining through it", CHAIN "for i = 1, 200000 do last[i] = '' end\n"
+	  "while true do table.concat(t, '', 1, 200000) end" },
+	{ "replacing through it", CHAIN "return ('x'):rep(30000000):gsub('.', t)" },
+	{ "sorting long texts that are alike", "local a, b = ('x'):rep(8000000) .. 'a', ('x'):rep(8000000) .. 'b'\n"
+	  "local t = {} for i = 1, 100000 do t[i] = i % 2 == 0 and a or b end table.sort(t)" },
+	{ "sorting by an order in C", "local t = {} for i = 1, 1000 do t[i] = i end\n"
+	  "while true do table.sort(t, rawequal) end" },
+	{ "a long chain of __call", "local t = {} for i = 1, 150000 do t = setmetatable({}, { __call = t }) end t()" },
+	/* long texts */
+	{ "comparing texts of zeros", "local a = ('\\0'):rep(20000000) local b = a .. 'b'\n"
+	  "while true do local _ = a < b end" },
+	{ "repeating nothing", "return (''):rep(1 << 62)" },
+	{ "repeating again and again", "while true do ('x'):rep(30000000) end" },
+	{ "quoting", "local a = ('\\0'):rep(8000000) while true do ('%q'):format(a) end" },
+	{ "formatting by a long format", "local a = ('%%'):rep(9000000) while true do a:format() end" },
+	{ "a long format of numbers in bytes", "local f = ('x'):rep(30000000) while true do string.packsize(f) end" },
+	{ "a number of many digits", "local a = (' '):rep(30000000) while true do tonumber(a) end" },
+	{ "a glob of many ways", "return kubeque.glob('**' .. ('a'):rep(100) .. '*' .. ('a'):rep(100) .. 'b', ('a'):rep(20000))" },
+	{ "a long glob", "return kubeque.glob('*' .. ('a'):rep(100000) .. 'b', ('a'):rep(1000000))" },
+	{ "a glob with a long set", "return kubeque.glob('*[' .. ('a'):rep(1000000) .. ']b', ('a'):rep(1000000))" },
+	{ "a glob with a set that does not end", "return kubeque.glob('*[' .. ('a'):rep(1000000), ('a'):rep(1000000))" },
+	{ "a pattern with a long set", "return ('b'):rep(100000):find('[' .. ('a'):rep(1000000) .. ']')" },
+	{ "a long replacement of nothing", "return ('x'):rep(1000000):gsub('', ('%0'):rep(10000))" },
+	{ "a long reference back", "return ('a'):rep(2000000):find('(.*)%1b')" },
+	{ "JSON of a table that was large", "local t, list = {}, {} for i = 1, 300000 do t[i] = 1 end\n"
+	  "for i = 1, 300000 do t[i] = nil end for i = 1, 300000 do list[i] = t end\n"
+	  "return kubeque.json.encode(list)" },
+	{ "JSON again and again", "local s = '[' .. ('1,'):rep(500000) .. '1]' while true do kubeque.json.decode(s) end" },
+	{ "labels without number", "local p = {} for i = 1, 20000 do p[i] = '::a' .. i .. ':: x=1 ' end\n"
+	  "p = 'do local function f() ' .. table.concat(p) .. ' end end ' while true do load(p:rep(30)) end" },
+	{ "memory that is full", "local t = {} pcall(function() for i = 1, 1e9 do t[i] = { i } end end)\n"
+	  "while true do pcall(string.rep, 'x', 60000000) end" },
 };
 
 static void test_slow(void)
@@ -165,7 +209,7 @@ static void test_slow(void)
 		took = clock_mono_ms() - start;
 		ok(took < 5000 && (ret == 0 || strstr(err.text, "too long") ||
 				   strstr(err.text, "too complex") ||
-				   strstr(err.text, "not enough memory")),
+				   strstr(err.text, "not enough memory") || strstr(err.text, "more than 256 KiB")),
 		   "%s ends (%lld ms)", slow[i].what, (long long)took);
 		if (ret < 0)
 			printf("# %s\n", err.text);
@@ -194,8 +238,121 @@ static void test_equal(void)
 		      "('%5.1f|%-4s|%d%%'):format(1.25, 'a', 3)"), "x  1.2|a   |3%",
 	       "what has a text keeps it");
 	ok(strstr(run(s, "return ('%-20p'):format({})"), "no addresses"), "nor %%p");
+	ok(strstr(run(s, "return ('\\0%p'):format('x')"), "no addresses"), "wherever it stands");
+	ok(strstr(run(s, "_G[{}] = 1 string[{}] = 1"), "('table')"), "nor what is said of a key");
+	is_str(run(s, "local t, out = { zebra = 1, apple = 2, [7] = 3, mango = 4, [2] = 5 }, {}\n"
+		      "for k in next, t do out[#out + 1] = k end\n"
+		      "return table.concat(out, ' ') .. ' ' .. next(t) .. next(t, 'apple')"),
+	       "2 7 apple mango zebra 2mango", "next goes as pairs does");
+	is_str(run(s, "local t, out = {}, {} for i = 1, 40 do t['k' .. i % 20], t[i] = i, i end\n"
+		      "for k in next, t do t[k] = nil out[#out + 1] = k\n"
+		      "  for j in next, t do for i in next, t do if i == j then break end end end end\n"
+		      "return #out .. tostring(next(t)) .. out[1] .. out[41] .. out[60]"),
+	       "60nil1k0k9", "while fields go, and within itself");
+	is_str(run(s, "local t, out = { b = 1, a = 2 }, {}\n"
+		      "for _ in next, t do break end t.c = 3\n"
+		      "for k in next, t do out[#out + 1] = k end return table.concat(out)"),
+	       "abc", "one that begins anew sees what is new");
+	ok(strstr(run(s, "for k in pairs { [{}] = 1, [{}] = 2 } do end"), "t.lua:1: keys that are tables"),
+	   "where there is no order but that of addresses, there is none");
+	is_str(run(s, "local function order(salt)\n"
+		      "  local t, out = {}, {} for i = 1, 3000 do t[i] = { i, i * salt % 7 < 3 and 1 or i // 1500 } end\n"
+		      "  table.sort(t, function(a, b) return a[2] < b[2] end)\n"
+		      "  for i = 2, #t do out[#out + 1] = t[i - 1][2] < t[i][2] or t[i - 1][2] == t[i][2] and t[i - 1][1] < t[i][1] end\n"
+		      "  for _, good in ipairs(out) do if not good then return false end end return #out end\n"
+		      "return tostring(order(1)) .. tostring(order(3)) .. tostring(order(5))"),
+	       "299929992999", "what is equal stays as it was when it is sorted");
 	ok(strstr(run(s, "return setmetatable({}, { __mode = 'k' })"), "not allowed"),
 	   "no weak tables, which show when memory is collected");
+	script_free(s);
+}
+
+/* ---- the table library -------------------------------------------------------------------- */
+
+/* Calls of its functions with what comes to mind, as text. */
+static const char tables[] =
+	"local out = {}\n"
+	"local function show(...)\n"
+	"  local list = { n = select('#', ...), ... }\n"
+	"  for i = 1, list.n do local v = list[i]\n"
+	"    if type(v) == 'table' then local l = {} for j = -1, 9 do l[#l + 1] = tostring(v[j]) end\n"
+	"      v = '{' .. table.concat(l, ',') .. '}' end\n"
+	"    list[i] = tostring(v):gsub('^[^:]*:%d+: ', ''):gsub('#%d', '#') end\n"
+	"  out[#out + 1] = table.concat(list, '|') end\n"
+	"local function try(name, ...) local t = ... show(name, t, pcall(table[name], ...)) end\n"
+	"local places = { -1, 0, 1, 2, 3, 4, 5, 6, 1.0, 1.5, '2', 'x', math.maxinteger, math.mininteger }\n"
+	"for _, i in ipairs(places) do\n"
+	"  try('insert', { 1, 2, 3, 4 }, i, 'new') try('remove', { 1, 2, 3, 4 }, i) try('remove', {}, i)\n"
+	"  try('concat', { 1, 'b', 3.5 }, i) try('concat', { 1, 2, 3 }, ',', i)\n"
+	"  for _, j in ipairs(places) do\n"
+	"    if not (j == math.maxinteger and i ~= j) and i ~= math.mininteger then\n"
+	"      try('concat', { 1, 2, 3 }, ',', i, j) try('unpack', { 1, 2, 3 }, i, j)\n"
+	"      for k = -1, 5 do try('move', { 1, 2, 3, 4, 5 }, i, j, k)\n"
+	"        try('move', { 1, 2, 3 }, i, j, k, { 'a', 'b' }) end end end end\n"
+	"try('insert', {}, 'x') try('insert', { 1 }) try('insert', { 1 }, 1, 2, 3) try('insert', 5, 1)\n"
+	"try('remove', { 1, 2 }) try('remove', {}) try('remove', nil) try('concat', {}) try('concat', { true })\n"
+	"try('unpack', { 1, nil, 3 }) try('unpack', {}, 1, 1e8) try('unpack', { n = 2 }) try('move', {}, 1, 2)\n"
+	"try('sort', { 3, 1, 2 }) try('sort', { 'b', 'a', 'C' }) try('sort', { 1, 'a' }) try('sort', {}, 5)\n"
+	"try('sort', { 3, 1, 2 }, function(a, b) return a > b end) try('sort', {}) try('sort', { 1 }) try('sort', nil)\n"
+	"try('sort', { 1, 2, 3 }, function() error('stop', 0) end)\n"
+	"return out\n";
+
+static bool try_tables(lua_State *L)
+{
+	struct err err = ERR_INIT;
+
+	lua_settop(L, 0);
+	if (luaL_loadbufferx(L, tables, strlen(tables), "@t.lua", "t") == LUA_OK &&
+	    script_call(L, 0, 1, &err) == 0)
+		return true;
+	printf("# %s\n", err.text);
+	return false;
+}
+
+static void test_tables(void)
+{
+	struct err err = ERR_INIT;
+	struct script *host = script_host_new(&err), *box = fresh();
+	int different = 0;
+	lua_Integer n;
+
+	ok(host && try_tables(host->L) && try_tables(box->L), "tables are handled in both");
+	n = (lua_Integer)lua_rawlen(host->L, 1);
+	ok(n > 2000 && (lua_Integer)lua_rawlen(box->L, 1) == n, "%lld calls", (long long)n);
+	for (lua_Integer i = 1; i <= n; i++) {
+		lua_rawgeti(host->L, 1, i);
+		lua_rawgeti(box->L, 1, i);
+		if (strcmp(lua_tostring(host->L, -1), lua_tostring(box->L, -1)) != 0 &&
+		    different++ < 5)
+			printf("# %lld: %s\n#  but: %s\n", (long long)i, lua_tostring(host->L, -1),
+			       lua_tostring(box->L, -1));
+		lua_settop(host->L, 1);
+		lua_settop(box->L, 1);
+	}
+	is_int(different, 0, "and give what the table library gives");
+	script_free(host);
+	script_free(box);
+}
+
+/* ---- errors name their line --------------------------------------------------------------- */
+
+static void test_lines(void)
+{
+	static const char *const wrong[] = {
+		"local x = 1\nreturn ('%d'):format('x')", "local x = 1\nreturn ('x'):rep({})",
+		"local x = 1\nreturn table.concat({ {} })", "local x = 1\ntable.sort({ 1, 'a' })",
+		"local x = 1\ntable.insert(nil, 1)", "local x = 1\nreturn ('x'):upper() .. nil",
+		"local x = 1\nreturn kubeque.units.memory(nil)", "local x = 1\nerror('no', 0)",
+		"local x = 1\nreturn kubeque.json.encode(print or next)", "local x = 1\nreturn (3)()",
+	};
+	struct script *s = fresh();
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		const char *said = run(s, wrong[i]);
+
+		ok(strncmp(said, "t.lua:2: ", 9) == 0, "%s", said);
+	}
+	is_str(run(s, "error('other.lua:7: no', 0)"), "other.lua:7: no", "what has one keeps it");
 	script_free(s);
 }
 
@@ -232,7 +389,6 @@ static void test_constant(void)
 	       "{\"a\":[1,2]}51000true", "what computes is there");
 	ok(strstr(run(s, "return kubeque.http.request {}"), "policies have no kubeque.http"),
 	   "what would do something is missed by name");
-	ok(strstr(run(s, "return kubeque.glob(('*a'):rep(1000), 'a')"), "256"), "of paths, not of novels");
 	ok(strstr(run(s, "local t = {} for i = 1, 30 do t = { t, t } end return kubeque.json.encode(t)"),
 		  "more than 1024 KiB"), "JSON that would grow outside of its memory");
 	ok(strstr(run(s, "return kubeque.json.decode('[' .. ('1,'):rep(1e6) .. '1]')"), "more than 1024"),
@@ -338,6 +494,8 @@ int main(void)
 {
 	test_patterns();
 	test_slow();
+	test_tables();
+	test_lines();
 	test_equal();
 	test_constant();
 	test_views();
