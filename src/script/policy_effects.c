@@ -29,11 +29,20 @@ static bool has_control(const char *s, size_t n)
 	return false;
 }
 
+/* Before it is added: one text may stand in a list a million times. */
+static void check_size(lua_State *L, const struct buf *out, size_t more)
+{
+	if (more > POLICY_TEXT_MAX || out->n > POLICY_TEXT_MAX - more)
+		luaL_error(L, "the effects of an event are more than %d KiB",
+			   POLICY_TEXT_MAX / 1024);
+}
+
 static void add_text(lua_State *L, int idx, struct buf *out)
 {
 	size_t n;
 	const char *s = lua_tolstring(L, idx, &n);
 
+	check_size(L, out, n);
 	buf_add_json(out, s, n);
 }
 
@@ -90,6 +99,7 @@ static bool add_headers(lua_State *L, int idx, struct buf *out)
 		    has_control(value, value_n))
 			luaL_error(L, "headers: '%s' is no name and value of a header", name);
 		typed = typed || strcasecmp(name, "Content-Type") == 0;
+		check_size(L, out, name_n + value_n);
 		if (!first)
 			buf_addch(out, ',');
 		first = false;
@@ -192,9 +202,7 @@ static void add_effect(lua_State *L, const struct hook_call *c)
 		add_command(L, &e, out);
 	add_timeout(L, e.timeout, out);
 	buf_addch(out, '}');
-	if (out->n > POLICY_TEXT_MAX)
-		luaL_error(L, "the effects of an event are more than %d KiB",
-			   POLICY_TEXT_MAX / 1024);
+	check_size(L, out, 0);
 	lua_settop(L, top);
 }
 
