@@ -221,3 +221,9 @@ void script_list_end(struct script_list *l)
 	if (l->failed)
 		lua_error(l->L);
 }
+
+int script_list_give(struct script_list *l, int ret, const struct err *err)
+{
+	script_list_end(l);
+	return ret < 0 ? script_fail(l->L, err) : 1;
+}

@@ -40,7 +40,8 @@ int script_push(lua_State *L, script_push_fn fn, const void *p);
 /*
  * A list built by a callback: script_list_begin() pushes the table, script_list_add() appends
  * fn(L, p) and returns what queue callbacks return (0 go on, -1 stop: out of memory), and
- * script_list_end() raises what had gone wrong, or leaves the table on top.
+ * script_list_end() raises what had gone wrong, or leaves the table on top. What a binding returns
+ * then is script_list_give(): the table, or nil, text, code if `ret` is negative.
  */
 struct script_list {
 	lua_State *L;
@@ -51,5 +52,6 @@ struct script_list {
 void script_list_begin(struct script_list *l, lua_State *L); /* raises */
 int script_list_add(struct script_list *l, script_push_fn fn, const void *p);
 void script_list_end(struct script_list *l); /* raises */
+int script_list_give(struct script_list *l, int ret, const struct err *err); /* raises */
 
 #endif

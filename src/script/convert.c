@@ -210,3 +210,30 @@ void script_set_bool(lua_State *L, const char *name, bool v)
 	lua_pushboolean(L, v);
 	lua_setfield(L, -2, name);
 }
+
+int64_t script_check_born(lua_State *L, int idx)
+{
+	return script_check_i64(L, idx, 1, INT64_MAX);
+}
+
+unsigned script_check_states(lua_State *L, int idx, unsigned (*bit)(const char *name))
+{
+	unsigned mask = 0;
+	const char **names;
+	size_t n;
+
+	if (!idx)
+		return 0;
+	names = script_check_strings(L, idx, &n);
+	for (size_t i = 0; i < n; i++) {
+		unsigned b = bit(names[i]);
+
+		if (!b)
+			luaL_error(L, "option 'states': no state '%s' can be given here", names[i]);
+		mask |= b;
+	}
+	lua_pop(L, 1);
+	if (n == 0)
+		luaL_error(L, "option 'states' is empty");
+	return mask;
+}

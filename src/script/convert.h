@@ -51,6 +51,12 @@ int64_t script_check_ms(lua_State *L, int idx);
  * otherwise (NaN too). Does not raise. */
 bool script_seconds_to_ms(double seconds, int64_t *ms);
 
+/* What names a job in the queue: job.born. */
+int64_t script_check_born(lua_State *L, int idx);
+/* The list of names of states at idx as a mask of bit(name), which gives 0 for what is none; idx 0
+ * (no list): 0. */
+unsigned script_check_states(lua_State *L, int idx, unsigned (*bit)(const char *name));
+
 /* A list of texts at idx -> a NULL-terminated array in a userdata that is pushed: valid while
  * that and the table are on the stack. */
 const char **script_check_strings(lua_State *L, int idx, size_t *n);
@@ -60,6 +66,5 @@ void script_set_i64(lua_State *L, const char *name, int64_t v);
 void script_set_num(lua_State *L, const char *name, double v);
 void script_set_str(lua_State *L, const char *name, const char *s); /* NULL: not set */
 void script_set_bool(lua_State *L, const char *name, bool v);
-
 
 #endif

@@ -33,7 +33,7 @@ static int control_of(lua_State *L, struct control *c, struct err *err)
 
 static int control_kill_(lua_State *L)
 {
-	int64_t born = script_check_i64(L, 1, 1, INT64_MAX), count = 0;
+	int64_t born = script_check_born(L, 1), count = 0;
 	const char *text = script_opt_text(L, 2, NULL);
 	bool keep = lua_toboolean(L, 3), woken = false;
 	struct err err = ERR_INIT;
@@ -54,27 +54,9 @@ static int control_kill_(lua_State *L)
 	return 2;
 }
 
-/* Bits of the words in the list at idx. */
-static unsigned check_what(lua_State *L, int idx)
-{
-	unsigned what = 0;
-
-	for (lua_Integer i = 1; lua_rawgeti(L, idx, i) != LUA_TNIL; i++) {
-		const char *word = luaL_checkstring(L, -1);
-		unsigned bit = control_reset_word(word);
-
-		if (!bit)
-			luaL_error(L, "option 'states': '%s' is no state that can be reset", word);
-		what |= bit;
-		lua_pop(L, 1);
-	}
-	lua_pop(L, 1);
-	return what;
-}
-
 static int control_reset_(lua_State *L)
 {
-	struct control_reset r = { .born = script_check_i64(L, 1, 1, INT64_MAX) };
+	struct control_reset r = { .born = script_check_born(L, 1) };
 	const char *text = NULL;
 	int64_t count = 0;
 	int states = 0;
@@ -88,7 +70,7 @@ static int control_reset_(lua_State *L)
 	struct control c;
 
 	script_options(L, 2, opts, ARRAY_SIZE(opts));
-	r.what = check_what(L, states);
+	r.what = script_check_states(L, states, control_reset_word);
 	if (control_of(L, &c, &err) < 0)
 		return script_fail(L, &err);
 	if (text && script_ranges(L, text, &r.ranges, &err) < 0)
@@ -101,7 +83,7 @@ static int control_reset_(lua_State *L)
 
 static int control_remove_(lua_State *L)
 {
-	int64_t born = script_check_i64(L, 1, 1, INT64_MAX);
+	int64_t born = script_check_born(L, 1);
 	bool results = false, force = false;
 	const struct opt opts[] = {
 		{ "results", .flag = &results },

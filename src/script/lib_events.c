@@ -47,7 +47,7 @@ static struct over *new_over(lua_State *L)
 
 static int over_(lua_State *L)
 {
-	int64_t born = script_check_i64(L, 1, 1, INT64_MAX);
+	int64_t born = script_check_born(L, 1);
 	struct err err = ERR_INIT;
 	struct queue *q = session_queue(L, &err);
 	struct policy *p = q ? session_policy(L, &err) : NULL;
@@ -77,7 +77,7 @@ static int over_(lua_State *L)
 
 static int told_(lua_State *L)
 {
-	int64_t born = script_check_i64(L, 1, 1, INT64_MAX);
+	int64_t born = script_check_born(L, 1);
 	struct err err = ERR_INIT;
 	struct queue *q = session_queue(L, &err);
 
@@ -89,7 +89,7 @@ static int told_(lua_State *L)
 
 static int tell_(lua_State *L)
 {
-	int64_t born = script_check_i64(L, 1, 1, INT64_MAX), patience = script_check_ms(L, 2);
+	int64_t born = script_check_born(L, 1), patience = script_check_ms(L, 2);
 	struct err err = ERR_INIT;
 	struct session *s = session_get(L, &err);
 	struct deliver_options o = { .log_fd = -1 };

@@ -33,7 +33,7 @@ static int on_progress(void *ctx, int64_t files, int64_t bytes)
 
 static int fetch_(lua_State *L)
 {
-	int64_t born = script_check_i64(L, 1, 1, INT64_MAX);
+	int64_t born = script_check_born(L, 1);
 	struct fetch_call c = { .L = L, .err = ERR_INIT };
 	struct fetch_options o = { .progress = on_progress, .ctx = &c };
 	struct fetch_result r;

@@ -174,8 +174,7 @@ static int fs_list(lua_State *L)
 		return fail_errno(L, "cannot list", dir);
 	script_list_begin(&l.list, L);
 	ret = file_walk(AT_FDCWD, dir, WALK_SORT | WALK_NO_STAT, list_entry, &l, &err);
-	script_list_end(&l.list);
-	return ret < 0 ? script_fail(L, &err) : 1;
+	return script_list_give(&l.list, ret, &err);
 }
 
 /* The directory part of a pattern that holds nothing special: "a/b/" of "a/b/x*.c". */
@@ -223,8 +222,7 @@ static int fs_glob(lua_State *L)
 	if (stat(n ? l.dir : ".", &st) < 0)
 		return 1;
 	ret = file_walk(AT_FDCWD, n ? l.dir : ".", WALK_SORT | WALK_NO_STAT, glob_entry, &l, &err);
-	script_list_end(&l.list);
-	return ret < 0 ? script_fail(L, &err) : 1;
+	return script_list_give(&l.list, ret, &err);
 }
 
 static mode_t umask_now(void)

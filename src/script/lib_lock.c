@@ -111,7 +111,5 @@ void lib_lock(lua_State *L)
 	};
 
 	script_metatable(L, LOCK_META, methods, lock_close_);
-	lua_getfield(L, -1, "fs"); /* lib_fs() made it */
-	luaL_setfuncs(L, functions, 0);
-	lua_pop(L, 1);
+	script_lib(L, "fs", functions);
 }

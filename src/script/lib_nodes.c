@@ -83,8 +83,7 @@ static int nodes_add_(lua_State *L)
 		r.cluster = session_get(L, &err)->cluster;
 	script_list_begin(&list, L);
 	ret = nodes_add(p, &r, add_node, &list, &err);
-	script_list_end(&list);
-	return ret < 0 ? script_fail(L, &err) : 1;
+	return script_list_give(&list, ret, &err);
 }
 
 static int nodes_list_(lua_State *L)
@@ -99,8 +98,7 @@ static int nodes_list_(lua_State *L)
 		return script_fail(L, &err);
 	script_list_begin(&list, L);
 	ret = nodes_list(p, cluster, add_node, &list, &err);
-	script_list_end(&list);
-	return ret < 0 ? script_fail(L, &err) : 1;
+	return script_list_give(&list, ret, &err);
 }
 
 static int nodes_stop_(lua_State *L)

@@ -202,10 +202,8 @@ static int policies_ask(lua_State *L)
 void lib_policies_ask(lua_State *L)
 {
 	static const luaL_Reg none[] = { { NULL, NULL } };
+	static const luaL_Reg functions[] = { { "ask", policies_ask }, { NULL, NULL } };
 
 	script_metatable(L, ASK_META, none, close_question);
-	lua_getfield(L, -1, "policies");
-	lua_pushcfunction(L, policies_ask);
-	lua_setfield(L, -2, "ask");
-	lua_pop(L, 1);
+	script_lib(L, "policies", functions);
 }

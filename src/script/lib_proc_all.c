@@ -159,10 +159,8 @@ static int proc_all(lua_State *L)
 void lib_proc_all(lua_State *L)
 {
 	static const luaL_Reg none[] = { { NULL, NULL } };
+	static const luaL_Reg functions[] = { { "all", proc_all }, { NULL, NULL } };
 
 	script_metatable(L, ALL_META, none, all_close);
-	lua_getfield(L, -1, "proc");
-	lua_pushcfunction(L, proc_all);
-	lua_setfield(L, -2, "all");
-	lua_pop(L, 1);
+	script_lib(L, "proc", functions);
 }

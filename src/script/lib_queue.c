@@ -1,8 +1,7 @@
 /*
- * kubeque.queue: reading the queue. Rows are tables as rows.h lists them; jobs are named by `born`
- * but in queue.job. "Not there" is nil, text, "not_found".
+ * kubeque.queue: reading the queue; its tasks are in lib_queue_tasks.c. Rows are tables as rows.h
+ * lists them; jobs are named by `born` but in queue.job. "Not there" is nil, text, "not_found".
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/base.h"
@@ -10,20 +9,9 @@
 #include "script/call.h"
 #include "script/convert.h"
 #include "script/libs.h"
-#include "script/ranges.h"
 #include "script/rows.h"
 #include "script/session.h"
 #include "sys/machine.h"
-
-static int64_t check_born(lua_State *L, int idx)
-{
-	return script_check_i64(L, idx, 1, INT64_MAX);
-}
-
-static int64_t check_n(lua_State *L, int idx)
-{
-	return script_check_i64(L, idx, 0, INT64_MAX);
-}
 
 /* Pushes what was found and releases it. */
 static int give_job(lua_State *L, struct job *j)
@@ -70,7 +58,7 @@ static int queue_job_(lua_State *L)
 static int queue_job_by_born(lua_State *L)
 {
 	struct err err = ERR_INIT;
-	int64_t born = check_born(L, 1);
+	int64_t born = script_check_born(L, 1);
 	struct queue *q;
 	struct job j;
 	int found;
@@ -90,63 +78,9 @@ static int add_job(void *ctx, const struct job *j)
 	return script_list_add(ctx, rows_push_job, j);
 }
 
-static int add_task(void *ctx, const struct task *t)
-{
-	return script_list_add(ctx, rows_push_task, t);
-}
-
-static int add_attempt(void *ctx, const struct attempt *a)
-{
-	return script_list_add(ctx, rows_push_attempt, a);
-}
-
 static int add_node(void *ctx, const struct node *n)
 {
 	return script_list_add(ctx, rows_push_node, n);
-}
-
-/* Ends a list: the table, or nil, text, code. */
-static int give_list(struct script_list *l, int ret, const struct err *err)
-{
-	script_list_end(l);
-	return ret < 0 ? script_fail(l->L, err) : 1;
-}
-
-/* Bits of the states named in the list at idx; 0 when idx is 0. */
-static unsigned check_states(lua_State *L, int idx, unsigned (*bit)(const char *name))
-{
-	unsigned mask = 0;
-	const char **names;
-	size_t n;
-
-	if (!idx)
-		return 0;
-	names = script_check_strings(L, idx, &n);
-	for (size_t i = 0; i < n; i++) {
-		unsigned b = bit(names[i]);
-
-		if (!b)
-			luaL_error(L, "there is no state '%s'", names[i]);
-		mask |= b;
-	}
-	lua_pop(L, 1);
-	if (n == 0)
-		luaL_error(L, "option 'states' is empty");
-	return mask;
-}
-
-/* "claimed" is what users see of claimed and ended ones. */
-static unsigned task_state_bit(const char *name)
-{
-	static const enum task_state states[] = { TASK_PENDING, TASK_ENDED, TASK_SUCCEEDED,
-						  TASK_FAILED, TASK_KILLED };
-
-	if (strcmp(name, "claimed") == 0)
-		return 1U << TASK_CLAIMED | 1U << TASK_ENDED;
-	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-		if (strcmp(name, task_state_name(states[i])) == 0)
-			return 1U << states[i];
-	return 0;
 }
 
 static unsigned job_state_bit(const char *name)
@@ -155,13 +89,6 @@ static unsigned job_state_bit(const char *name)
 		if (strcmp(name, job_state_name(s)) == 0)
 			return 1U << s;
 	return 0;
-}
-
-/* raises. The list of names of task states at idx as a mask of 1 << enum task_state; idx 0: 0.
- * "claimed" stands for claimed and ended. */
-static unsigned check_task_states(lua_State *L, int idx)
-{
-	return check_states(L, idx, task_state_bit);
 }
 
 /* queue.jobs{pattern=, user=, cluster=, states=, before=, limit=} -> jobs, newest first. `before`
@@ -185,12 +112,12 @@ static int queue_jobs_(lua_State *L)
 
 	script_options(L, 1, opts, ARRAY_SIZE(opts));
 	f.limit = (size_t)limit;
-	f.states = check_states(L, states, job_state_bit);
+	f.states = script_check_states(L, states, job_state_bit);
 	q = session_queue(L, &err);
 	if (!q)
 		return script_fail(L, &err);
 	script_list_begin(&list, L);
-	return give_list(&list, queue_jobs(q, &f, add_job, &list, &err), &err);
+	return script_list_give(&list, queue_jobs(q, &f, add_job, &list, &err), &err);
 }
 
 struct counts {
@@ -230,7 +157,7 @@ static int queue_counts_(lua_State *L)
 {
 	struct err err = ERR_INIT;
 	struct counts c = { .L = L };
-	int64_t born = check_born(L, 1);
+	int64_t born = script_check_born(L, 1);
 	struct queue *q = session_queue(L, &err);
 	int ret;
 
@@ -245,126 +172,6 @@ static int queue_counts_(lua_State *L)
 	return ret < 0 ? script_fail(L, &err) : 1;
 }
 
-/* queue.tasks(born, {ranges=, states=, label=, after=, limit=}) -> tasks in order of n */
-static int queue_tasks_(lua_State *L)
-{
-	struct err err = ERR_INIT;
-	struct task_filter f = { .ranges = RANGES_INIT };
-	const char *ranges = NULL;
-	int states = 0;
-	int64_t limit = 0, born = check_born(L, 1);
-	const struct opt opts[] = {
-		{ "ranges", .str = &ranges },
-		{ "states", .table = &states },
-		{ "label", .str = &f.label },
-		{ "after", .i64 = &f.after },
-		{ "limit", .i64 = &limit, .hi = 1000000000 },
-	};
-	struct script_list list;
-	struct queue *q;
-
-	script_options(L, 2, opts, ARRAY_SIZE(opts));
-	f.limit = (size_t)limit;
-	f.states = check_task_states(L, states);
-	if (ranges && script_ranges(L, ranges, &f.ranges, &err) < 0)
-		return script_fail(L, &err);
-	q = session_queue(L, &err);
-	if (!q)
-		return script_fail(L, &err);
-	script_list_begin(&list, L);
-	return give_list(&list, queue_tasks(q, born, &f, add_task, &list, &err), &err);
-}
-
-/* queue.task(born, n) -> task */
-static int queue_task_(lua_State *L)
-{
-	struct err err = ERR_INIT;
-	int64_t born = check_born(L, 1), n = check_n(L, 2);
-	struct queue *q = session_queue(L, &err);
-	struct task t;
-	int found = q ? queue_task_get(q, born, n, &t, &err) : -1;
-
-	if (found == 0)
-		err_set(&err, ERR_NOT_FOUND, "no task %" PRId64, n);
-	if (found <= 0)
-		return script_fail(L, &err);
-	rows_push_task(L, &t);
-	return 1;
-}
-
-/* queue.attempts(born, n) -> attempts, oldest first */
-static int queue_attempts_(lua_State *L)
-{
-	struct err err = ERR_INIT;
-	int64_t born = check_born(L, 1), n = check_n(L, 2);
-	struct queue *q = session_queue(L, &err);
-	struct script_list list;
-
-	if (!q)
-		return script_fail(L, &err);
-	script_list_begin(&list, L);
-	return give_list(&list, queue_attempts(q, born, n, add_attempt, &list, &err), &err);
-}
-
-/* queue.attempt(born, n[, k]) -> attempt k, or the accepted one, or else the last one */
-static int queue_attempt_(lua_State *L)
-{
-	struct err err = ERR_INIT;
-	int64_t born = check_born(L, 1), n = check_n(L, 2);
-	int64_t k = lua_isnoneornil(L, 3) ? 0 : check_n(L, 3);
-	struct queue *q = session_queue(L, &err);
-	struct attempt a;
-	int found, ret;
-
-	luaL_checkstack(L, 8, NULL);
-	found = q ? queue_attempt_get(q, born, n, k, &a, &err) : -1;
-	if (found == 0)
-		err_set(&err, ERR_NOT_FOUND, "task %" PRId64 " has no such attempt", n);
-	if (found <= 0)
-		return script_fail(L, &err);
-	ret = script_push(L, rows_push_attempt, &a);
-	attempt_release(&a);
-	if (ret < 0)
-		lua_error(L);
-	return 1;
-}
-
-struct asked {
-	int64_t k;
-	const char *text;
-};
-
-static void push_asked(lua_State *L, const void *p)
-{
-	const struct asked *a = p;
-
-	lua_createtable(L, 0, 2);
-	script_set_i64(L, "k", a->k);
-	script_set_str(L, "text", a->text);
-}
-
-static int add_asked(void *ctx, int64_t k, const char *text)
-{
-	const struct asked a = { k, text };
-
-	return script_list_add(ctx, push_asked, &a);
-}
-
-/* queue.asked(born, n) -> {{k =, text =}}: what the job's policy was asked about each attempt and
- * answered (JSON, see work/asked.h); none for a job without a policy of its own */
-static int queue_asked_(lua_State *L)
-{
-	struct err err = ERR_INIT;
-	int64_t born = check_born(L, 1), n = check_n(L, 2);
-	struct queue *q = session_queue(L, &err);
-	struct script_list list;
-
-	if (!q)
-		return script_fail(L, &err);
-	script_list_begin(&list, L);
-	return give_list(&list, queue_asked(q, born, n, add_asked, &list, &err), &err);
-}
-
 /* queue.nodes([cluster]) -> nodes */
 static int queue_nodes_(lua_State *L)
 {
@@ -376,21 +183,7 @@ static int queue_nodes_(lua_State *L)
 	if (!q)
 		return script_fail(L, &err);
 	script_list_begin(&list, L);
-	return give_list(&list, queue_nodes(q, cluster, add_node, &list, &err), &err);
-}
-
-/* queue.held(node) -> the tasks it holds, over all jobs */
-static int queue_held_(lua_State *L)
-{
-	struct err err = ERR_INIT;
-	const char *node = script_check_text(L, 1);
-	struct queue *q = session_queue(L, &err);
-	struct script_list list;
-
-	if (!q)
-		return script_fail(L, &err);
-	script_list_begin(&list, L);
-	return give_list(&list, queue_held(q, node, add_task, &list, &err), &err);
+	return script_list_give(&list, queue_nodes(q, cluster, add_node, &list, &err), &err);
 }
 
 static void push_event(lua_State *L, const void *p)
@@ -415,14 +208,15 @@ static int add_event(void *ctx, const struct event *e)
 static int queue_events_(lua_State *L)
 {
 	struct err err = ERR_INIT;
-	int64_t born = check_n(L, 1), after = lua_isnoneornil(L, 2) ? 0 : check_n(L, 2);
+	int64_t born = script_check_i64(L, 1, 0, INT64_MAX);
+	int64_t after = lua_isnoneornil(L, 2) ? 0 : script_check_i64(L, 2, 0, INT64_MAX);
 	struct queue *q = session_queue(L, &err);
 	struct script_list list;
 
 	if (!q)
 		return script_fail(L, &err);
 	script_list_begin(&list, L);
-	return give_list(&list, queue_events(q, born, after, add_event, &list, &err), &err);
+	return script_list_give(&list, queue_events(q, born, after, add_event, &list, &err), &err);
 }
 
 /* queue.event_add{job=, n=, kind=, text=} -> true */
@@ -471,20 +265,14 @@ static int queue_uuid_(lua_State *L)
 }
 
 static const luaL_Reg queue_functions[] = {
-	{ "attempt", queue_attempt_ },
-	{ "asked", queue_asked_ },
-	{ "attempts", queue_attempts_ },
 	{ "change", queue_change_ },
 	{ "counts", queue_counts_ },
 	{ "event_add", queue_event_add_ },
 	{ "events", queue_events_ },
-	{ "held", queue_held_ },
 	{ "job", queue_job_ },
 	{ "job_by_born", queue_job_by_born },
 	{ "jobs", queue_jobs_ },
 	{ "nodes", queue_nodes_ },
-	{ "task", queue_task_ },
-	{ "tasks", queue_tasks_ },
 	{ "uuid", queue_uuid_ },
 	{ NULL, NULL },
 };

@@ -47,7 +47,7 @@ static int read_secret(struct queue *q, int64_t born, struct secret *s, struct e
 
 static int submitter(lua_State *L)
 {
-	int64_t born = script_check_i64(L, 1, 1, INT64_MAX);
+	int64_t born = script_check_born(L, 1);
 	struct secret *s = new_secret(L);
 	struct err err = ERR_INIT;
 	struct queue *q = session_queue(L, &err);

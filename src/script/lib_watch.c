@@ -39,7 +39,7 @@ static int open_bell(struct bell *b, const char *home, const char *prefix, struc
 static int watch_(lua_State *L)
 {
 	struct err err = ERR_INIT;
-	int64_t born = script_check_i64(L, 1, 1, INT64_MAX);
+	int64_t born = script_check_born(L, 1);
 	struct session *s = session_get(L, &err);
 	char prefix[40];
 	struct bell *b;

@@ -33,9 +33,9 @@ void libs_open(lua_State *L)
 
 void script_lib(lua_State *L, const char *name, const luaL_Reg *reg)
 {
-	lua_newtable(L);
+	luaL_getsubtable(L, -1, name);
 	luaL_setfuncs(L, reg, 0);
-	lua_setfield(L, -2, name);
+	lua_pop(L, 1);
 }
 
 void script_metatable(lua_State *L, const char *name, const luaL_Reg *methods,

@@ -31,8 +31,9 @@
 	X(policies) \
 	X(policies_ask) \
 	X(proc) \
-	X(proc_all) /* behind proc, which it adds to */ \
+	X(proc_all) \
 	X(queue) \
+	X(queue_tasks) \
 	X(reap) \
 	X(results) \
 	X(screen) \
@@ -53,7 +54,8 @@ LIBS(LIB_DECLARE)
 /* raises. Makes the global `kubeque` with every library. */
 void libs_open(lua_State *L);
 
-/* raises. kubeque[name] = a table of these functions; `kubeque` is on top and stays there. */
+/* raises. Adds functions to the table kubeque[name], which is made if need be; `kubeque` is on top
+ * and stays there. */
 void script_lib(lua_State *L, const char *name, const luaL_Reg *reg);
 
 /* raises. [-0, +0] A metatable "kubeque.X" for userdata: methods by __index, `close` as __gc and
