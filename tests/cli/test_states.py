@@ -18,7 +18,8 @@ def tasks(home, job):
 
 
 def claimed(home, job, count=1):
-    wait_for(lambda: f"claimed: {count}" in labels(home, job))
+    # a job whose submission is still under way is not there yet
+    wait_for(lambda: home.kq("status", job).code == 0 and f"claimed: {count}" in labels(home, job))
 
 
 def one_node(home, **keys):
