@@ -57,7 +57,7 @@ local function show(_, args)
   if not found then
     fault.raise(code == "not_found" and "usage" or code, why)
   end
-  kubeque.out(fault.check(scripts.text(found)))
+  kubeque.out((fault.check(scripts.text(found))))
 end
 
 local function print_options(p)

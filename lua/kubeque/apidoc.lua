@@ -272,12 +272,15 @@ function M.describe(path)
   local index = M.index()
   local e = index[path] or index["kubeque." .. path]
   if not e then
-    local known = {}
+    local known, whole = {}, {} -- what all names begin with counts for nothing
     for name, item in pairs(index) do
-      known[#known + 1] = not item.domain.internal and name or nil
+      if not item.domain.internal then
+        local short = name:gsub("^kubeque%.", "")
+        known[#known + 1], whole[short] = short, name
+      end
     end
-    return nil, names.nearest("kubeque." .. path:gsub("^kubeque%.", ""), known)
-      or names.nearest(path, known)
+    local near = names.nearest(path:gsub("^kubeque%.", ""), known)
+    return nil, near and whole[near]
   end
   local out, d = {}, e.decl
   if e.kind == "function" or e.kind == "method" then

@@ -215,6 +215,8 @@ function M.run(ctx)
   kubeque.session(open_store)
   local env = _G
   rawset(env, "help", function(what) kubeque.out(M.help(what) .. "\n") end)
+  rawset(env, "job", require("kubeque.job").public) -- as in recipes
+  rawset(env, "params", kubeque.params)
   if not ctx.quiet then
     kubeque.out(("kubeque %s, %s. help() says what there is, Ctrl-D ends.\n"):format(
       kubeque.version.kubeque, kubeque.version.lua))

@@ -76,6 +76,7 @@ def _(home):
     assert '\n{ 1, 2, a = { b = true } }\n' in shell.say("{1, 2, a = {b = true}}")
     shell.say("x = 3")
     assert "\n3\n" in shell.say("x")
+    assert "\nparams(a: 2 rows)\n" in shell.say("params.range(1, 2):as 'a'") and "\njob" in shell.say("job { command = 'true' }")
     assert "unexpected symbol near '='" in shell.say("x = = 3")
     text = shell.say("local t = nil; return t.y")
     assert "attempt to index a nil value (local 't')" in text and "stack traceback:" in text, text

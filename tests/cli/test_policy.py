@@ -388,13 +388,13 @@ def _(home):
     names = {row["name"]: row for row in json.loads(result.out)}
     assert set(names) >= {"default", "memory", "spot", "failfast", "budget", "webhook", "command", "backoff"}, result
     assert all(row["summary"] and row["place"] == "builtin" for row in names.values()) and names["memory"]["options"]["cap"] == "16G", names
-    home.file(".config/kubeque/lua/policies/mine.lua", "return { summary = 'my own', scale = function() end }\n")
     os.makedirs(os.path.join(home.top, ".config/kubeque/lua/policies"))
     with open(os.path.join(home.top, ".config/kubeque/lua/policies/mine.lua"), "w", encoding="ascii") as out:
         out.write("return { summary = 'my own', scale = function() end }\n")
     rows = {row["name"]: row for row in json.loads(home.kq("policy", "list", "--json").out)}
     assert rows["mine"]["place"] == "user" and rows["mine"]["hooks"] == "scale" and rows["mine"]["summary"] == "my own", rows["mine"]
-    assert home.kq("policy", "show", "mine").out.startswith("return { summary = 'my own'")
+    result = home.kq("policy", "show", "mine")
+    assert result.code == 0 and not result.err and result.out.startswith("return { summary = 'my own'"), result
     result = home.kq("policy", "check", "memory:cap=2G")
     assert result.code == 0 and "hooks: on_task_failed\n" in result.out and "  cap=2G\n" in result.out and "  factor=2 (default)\n" in result.out, result
     home.file("bad.lua", "return { scal = 1 }\n")

@@ -194,6 +194,7 @@ like(apidoc.describe "fs.read", "^kubeque%.fs%.read%(path%[, max%[, offset%]%]%)
   "help of a function")
 like(apidoc.describe "kubeque.fs", "\n  read%(path", "help of a table lists its functions")
 like(apidoc.describe "bell:wait", "^bell:wait%(seconds%)", "help of a method")
+is(select(2, apidoc.describe "nothing"), nil, "what is near nothing")
 local none, near = apidoc.describe "fs.raed"
 ok(none == nil, "help of nothing")
 is(near, "kubeque.fs.read", "names the nearest")
