@@ -4,9 +4,9 @@
  * Ctrl-C, SIGTERM and SIGHUP for commands. The first signal is noted (sys/signals.h) and waits
  * end early. A command that looks (kubeque.interrupted(), or a wait or call that answered
  * "interrupted") ends by itself in its own words; one that does not look is stopped by a raised
- * error after 1,000,000 instructions of Lua, and so is one that goes on waiting after it was told ten
- * times. A second signal ends the process at once. No task is
- * touched by any of this: tasks belong to nodes.
+ * error after 1,000,000 instructions of Lua, and so is one that goes on waiting after it was told
+ * ten times. A second signal ends the process at once. No task is touched by any of this: tasks
+ * belong to nodes.
  */
 #include <lua.h>
 

@@ -6,7 +6,8 @@
  *   node = {id=, state=, cluster=, cap= (JSON), info= (JSON), waits=, registered=, running=,
  *   memory=}: asks on_task_lost for this node, not on_task_failed
  * -> {action=, after= (seconds), free=, elsewhere=, stop=, class=, note=} within the law of C, but
- *    for what the nodes of the moment have; what is false, 0 or absent is left out; or nil, text, code
+ *    for what the nodes of the moment have; what is false, 0 or absent is left out; or nil, text,
+ *    code
  */
 #include "work/policy.h"
 

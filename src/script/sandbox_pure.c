@@ -195,8 +195,8 @@ static int pure_pairs(lua_State *L)
 	return 3;
 }
 
-/* The place of the key at `key` in the list at `list`; of one that is not in it any more, that of the
- * one before where it was. */
+/* The place of the key at `key` in the list at `list`; of one that is not in it any more, that of
+ * the one before where it was. */
 static lua_Integer find_key(lua_State *L, int list, int key)
 {
 	struct sort_key k = key_of(L, key, LUA_MAXINTEGER);
@@ -226,8 +226,8 @@ static lua_Integer find_key(lua_State *L, int list, int key)
 	return before;
 }
 
-/* [-0, +1] The list of keys of the walk over the table at `data` that has come to the key at `key`; a
- * new one when there is none, or when that was the first and a walk has just begun. */
+/* [-0, +1] The list of keys of the walk over the table at `data` that has come to the key at `key`;
+ * a new one when there is none, or when that was the first and a walk has just begun. */
 static void push_walk(lua_State *L, int data, int key)
 {
 	bool fresh;

@@ -88,7 +88,7 @@ struct committer {
 	VEC(struct resources) others; /* what nodes there are besides this one, each size once */
 	int64_t others_ns;            /* when that was looked up; 0: not */
 	bool known;                   /* it holds during this claim */
-	bool avoided;                 /* in the last claim there was a class that avoids this node */
+	bool avoided;                 /* the last claim met a class that avoids this node */
 	bool left_to_others;          /* and it was left to another one, or for want of a look */
 };
 

@@ -73,8 +73,9 @@ static void second_note(struct question *q, const char *what, int most)
 {
 	const char *note = q->verdict.note;
 
-	(void)snprintf(q->second_note, sizeof(q->second_note), "%.*s%s%s: the job has %d classes of "
-		       "resources already", (int)sizeof(q->second_note) - 100, note,
+	(void)snprintf(q->second_note, sizeof(q->second_note),
+		       "%.*s%s%s: the job has %d classes of resources already",
+		       (int)sizeof(q->second_note) - 100, note,
 		       *note ? ", but " : "", what, most);
 }
 

@@ -160,7 +160,8 @@ static void test_event(void)
 	ok(strstr(tell("return { webhook = 'http://x', timeout = 0 }"), "timeout"), "no time at all");
 	ok(strstr(tell("return { webhook = 'http://x', timeout = 0/0 }"), "timeout"), "NaN");
 	ok(strstr(tell("return { webhook = 'http://x', body = ('x'):rep(300000) }"), "256 KiB"), "too much");
-	ok(strstr(tell("local s, t = ('x'):rep(200000), { 'a' } for i = 2, 100000 do t[i] = s end return { command = t }"),
+	ok(strstr(tell("local s, t = ('x'):rep(200000), { 'a' } for i = 2, 100000 do t[i] = s end "
+		       "return { command = t }"),
 		  "256 KiB"), "a word without end, in which memory would");
 	ok(strstr(tell("local s, t = ('x'):rep(200000), {} for i = 2, 10000 do t['h' .. i] = s end\n"
 		       "return { webhook = 'http://x', headers = t }"), "256 KiB"), "headers of that kind");
