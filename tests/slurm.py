@@ -139,7 +139,7 @@ def slurm_test(sentence):
 
 
 def config(home, *lines):
-    home.file(".kubeque", "[config]\nprovider=slurm\nlinger=60\nlease=3\nheartbeat=0.5\n" + "".join(line + "\n" for line in lines))
+    home.file("../.kubeque", "[config]\nprovider=slurm\nlinger=60\nlease=3\nheartbeat=0.5\n" + "".join(line + "\n" for line in lines))
 
 
 def nodes(home):

@@ -3,6 +3,7 @@
 local fault = require "kubeque.fault"
 local output = require "kubeque.output"
 local places = require "kubeque.places"
+local projectfile = require "kubeque.projectfile"
 local trust = require "kubeque.trust"
 
 local BELOW = ".kubeque.d/lua"
@@ -36,7 +37,7 @@ local function size_text(snapshot)
     kubeque.units.format_bytes(snapshot.bytes))
 end
 
-local function add(opt, dir)
+local function add_scripts(opt, dir)
   local before = trust.state(dir)
   local snapshot = fault.check(trust.snapshot(dir))
   if #snapshot.files == 0 then
@@ -53,32 +54,78 @@ local function add(opt, dir)
     return
   end
   fault.check(trust.add(snapshot))
+  require("kubeque.scripts").refresh()
   kubeque.log.info(before == "trusted" and "it was trusted already, as it is now"
     or "trusted until something in it changes (take it back: kubeque trust --remove)")
+end
+
+---What a project's `.kubeque` says that needs an agreement.
+local function parts_of(word)
+  local file = word and places.normalise((kubeque.fs.realpath(word) or word) .. "/.kubeque")
+  if word and (kubeque.fs.stat(file) or {}).type ~= "file" then
+    return {}
+  end
+  file = file or require("kubeque.config").nearest_file()
+  return file and projectfile.parts(require("kubeque.config").read_file(file)) or {}
+end
+
+local function add_parts(opt, parts)
+  for _, part in ipairs(parts) do
+    if not opt.quiet then
+      kubeque.out(part.path:gsub(":%l+$", "") .. ":\n")
+      for _, line in ipairs(part.lines) do
+        kubeque.out("  " .. line:gsub("[\0-\31\127]", "?") .. "\n")
+      end
+    end
+    if not opt.dry_run then
+      fault.check(trust.agree(part))
+    end
+  end
+end
+
+---Scripts first: a policy that the file chooses may be one of them.
+local function add(opt, word)
+  local ok, dir = pcall(directory, word)
+  if ok then
+    add_scripts(opt, dir)
+  end
+  local parts = parts_of(word)
+  if not ok and #parts == 0 then
+    error(dir, 0)
+  end
+  add_parts(opt, parts)
 end
 
 local function list(opt)
   local out = output.open(opt, { { "path" }, { "state" }, { "sha256", only = "data" } })
   local agreed = fault.check(trust.read())
   for _, path in ipairs(require("kubeque.names").of(agreed)) do
-    local state = kubeque.fs.stat(path) and trust.state(path) or "missing"
+    local state = projectfile.state(path, agreed[path])
+      or kubeque.fs.stat(path) and trust.state(path) or "missing"
     out:row { path = path, state = state, sha256 = agreed[path] }
   end
   out:close()
 end
 
----The directory to forget: it need not exist any more.
+---What to forget: the directory, which need not exist any more, and what the file beside it says.
 local function forget(word)
-  local agreed = fault.check(trust.read())
+  local agreed, found = fault.check(trust.read()), {}
   local at = word and (word:sub(1, 1) == "/" and word or places.cwd() .. "/" .. word)
     or places.cwd()
-  for _, ending in ipairs { "", "/lua", "/" .. BELOW } do
+  for _, ending in ipairs { "", "/lua", "/" .. BELOW, "/.kubeque:provider", "/.kubeque:policy" } do
     local path = places.normalise(at .. ending)
-    if agreed[path] then
-      return path
-    end
+    found[#found + 1] = agreed[path] and path or nil
   end
-  return directory(word)
+  if #found > 0 then
+    return found
+  end
+  local dir = directory(word)
+  found[1] = dir
+  for _, kind in ipairs { "provider", "policy" } do
+    local path = dir:sub(1, -#BELOW - 1) .. ".kubeque:" .. kind
+    found[#found + 1] = agreed[path] and path or nil
+  end
+  return found
 end
 
 local function run(opt, args)
@@ -87,15 +134,16 @@ local function run(opt, args)
   elseif opt.list then
     return list(opt)
   elseif opt.remove then
-    local dir = forget(args[1])
-    local ok, why, code = trust.remove(dir)
-    if not ok then
-      return nil, why, code == "not_found" and "usage" or code
+    for _, path in ipairs(forget(args[1])) do
+      local ok, why, code = trust.remove(path)
+      if not ok then
+        return nil, why, code == "not_found" and "usage" or code
+      end
+      kubeque.log.info(("%s is not trusted any more"):format(path))
     end
-    kubeque.log.info(("%s is not trusted any more"):format(dir))
     return
   end
-  add(opt, directory(args[1]))
+  add(opt, args[1])
 end
 
 return {
@@ -107,6 +155,9 @@ A project can bring scripts along, in .kubeque.d/lua: commands, policies, provid
 modules. They are somebody's code, so kubeque neither reads nor runs them until you said so. This
 lists what is there and records the content of all of it; when any of it changes, it is not run
 until you say so again.
+
+So is what the project's file .kubeque says that makes kubeque run programs: options of a provider,
+policies that act on events.
 
 Without DIR it is the nearest .kubeque.d/lua upwards from the current directory. A directory that
 another user owns or that others can write is refused, and so are links that leave it.]],

@@ -221,7 +221,11 @@ function M.choose(chosen, config)
       return nil
     end
   end
-  return make_at(place, code, specs).text
+  local made = make_at(place, code, specs)
+  if not chosen then
+    require("kubeque.projectfile").check_policy(config, made)
+  end
+  return made.text
 end
 
 return M

@@ -155,6 +155,8 @@ local function new_source(name)
 end
 
 ---Reads one configuration file.
+---@param path string
+---@return table source
 local function read_file(path)
   local rows, why = kubeque.ini(path)
   if not rows then
@@ -179,6 +181,7 @@ local function read_file(path)
   end
   return source
 end
+M.read_file = read_file
 
 local not_keys = { KUBEQUE_HOME = true, KUBEQUE_CONFIG = true, KUBEQUE_ETC = true }
 
@@ -202,7 +205,7 @@ local function read_environment(env)
 end
 
 ---The nearest `.kubeque` from the current directory up to the home directory, a mount point or /.
-local function nearest_file()
+function M.nearest_file()
   return places.upwards(".kubeque", function(path, stat)
     if stat.type ~= "file" then
       return false
@@ -215,7 +218,7 @@ local function nearest_file()
   end)
 end
 
----All configuration files, the strongest first.
+---All configuration files, the strongest first; second: that of the project.
 local function read_files(named)
   if named then
     local path = absolute(named, M.cwd())
@@ -225,7 +228,7 @@ local function read_files(named)
     return { read_file(path) }
   end
   local home, files = M.user_home(), {}
-  local near = nearest_file()
+  local near = M.nearest_file()
   files[1] = near and read_file(near)
   if home then
     local path = M.normalise(home) .. "/.kubeque"
@@ -234,7 +237,7 @@ local function read_files(named)
     path = places.config_dir() .. "/config"
     files[#files + 1] = fs.stat(path) and read_file(path) or nil
   end
-  return files
+  return files, near and files[1]
 end
 
 ---What gcloud itself holds: the active configuration's account, project, zone and region.
@@ -335,9 +338,9 @@ function M.resolve(o)
   o = o or {}
   local env = read_environment(kubeque.proc.env())
   local named = o.file or os.getenv "KUBEQUE_CONFIG"
-  local files = read_files(named ~= "" and named or nil)
+  local files, project = read_files(named ~= "" and named or nil)
   local group = group_of(files)
-  local config = { _source = {}, _set = {}, _files = files,
+  local config = { _source = {}, _set = {}, _files = files, _project = project,
     _sources = { env, table.unpack(files) } }
   local function fill(gcloud)
     for _, key in ipairs(require "kubeque.keys") do

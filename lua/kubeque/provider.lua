@@ -217,6 +217,7 @@ end
 function M.of(config)
   local chosen = config._provider
   if not chosen then
+    require("kubeque.projectfile").check_provider(config)
     local found, why, code = require("kubeque.scripts").find("providers", config.provider)
     if not found then
       fault.raisef(code == "script" and code or "config", "%s: %s", config._source.provider, why)

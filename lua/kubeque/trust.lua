@@ -218,6 +218,11 @@ function M.add(snapshot)
   return change(snapshot.dir, snapshot.sha256)
 end
 
+---Records the agreement about a part of a project's file (kubeque.projectfile).
+function M.agree(part)
+  return change(part.path, part.sha256)
+end
+
 ---Takes it back; nil, why, "not_found" when there was none.
 function M.remove(dir)
   return change(dir, nil)

@@ -183,7 +183,7 @@ def _(home):
 def _(home):
     install(home, "providers", "providers/pinned.lua")
     cpu = min(os.sched_getaffinity(0))
-    home.file(".kubeque", f"[config]\nprovider = pinned\nprovider.cpus = {cpu}\n")
+    home.file("../.kubeque", f"[config]\nprovider = pinned\nprovider.cpus = {cpu}\n")
     done = home.kq("sub", "-n", "n", "--show", "taskset -cp $$")
     assert done.code == 0 and done.out.strip().endswith(f": {cpu}"), done
 

@@ -84,7 +84,7 @@ def provider(home, text, name="daemon"):
 
 
 def config(home, *lines):
-    home.file(".kubeque", "[config]\n" + "".join(line + "\n" for line in lines))
+    home.file("../.kubeque", "[config]\n" + "".join(line + "\n" for line in lines))
 
 
 def daemon(home, *lines):
@@ -197,7 +197,7 @@ def _(home):
     assert result.code == 5 and ".kubeque:2: " in result.err and "did you mean daemon?" in result.err, result
     home.file("mine/daemon.lua", DAEMON)
     os.unlink(home.top + "/.config/kubeque/lua/providers/daemon.lua")
-    config(home, "provider=mine/daemon.lua", "provider.dir=../logs")
+    config(home, "provider=cwd/mine/daemon.lua", "provider.dir=logs")
     result = home.kq("addnodes", "LAST", "1", cwd=home.top + "/cwd/mine")
     assert result.code == 0 and "hello from add" in result.err, result
 

@@ -96,7 +96,7 @@ return kubeque.provider {
 @test("they come from the provider that was configured where the job was submitted")
 def _(home):
     home.file("../.config/kubeque/lua/providers/mine.lua", PROVIDER)
-    home.file(".kubeque", "[config]\nprovider=mine\nprovider.say=hello\ncluster_name=heap\nlinger=5\n")
+    home.file("../.kubeque", "[config]\nprovider=mine\nprovider.say=hello\ncluster_name=heap\nlinger=5\n")
     result = waiting_tasks(home, 60, policy(home, "return state.oldest_pending > 3 and 2 or 1"))
     assert result.code == 0, result
     wait_for(lambda: live(home) == 2)

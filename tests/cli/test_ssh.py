@@ -71,7 +71,7 @@ MaxStartups 50
 
 
 def config(home, *lines):
-    home.file(".kubeque", "[config]\nprovider=ssh\n" + "".join(line + "\n" for line in lines))
+    home.file("../.kubeque", "[config]\nprovider=ssh\n" + "".join(line + "\n" for line in lines))
 
 
 def start(home, *lines, hosts="127.0.0.1:3"):

@@ -3,7 +3,7 @@ import os
 import re
 import subprocess
 
-from kq import BINARY, Skip, main, test
+from kq import BINARY, Skip, main, test, wait_for
 
 HELLO = 'return kubeque.command { name = "hello", summary = "h", run = function() kubeque.out("%s\\n") end }\n'
 
@@ -99,6 +99,88 @@ def _(home):
     result = home.kq("trust")
     assert result.code == 0 and result.out.splitlines() == lines, result
     assert home.kq("hello").out == "hello\n"
+
+
+# ---- a project's .kubeque ----
+
+EVIL = "return kubeque.policy { name = 'evil', %s = function() return { command = { 'touch', '%s' } } end }"
+
+
+def ended(home):
+    """Submits with the configuration of the working directory; the result."""
+    return home.kq("sub", "-q", "true")
+
+
+@test("a project's .kubeque that makes kubeque run programs counts only after trust: policies that act, provider options")
+def _(home):
+    mark = os.path.join(home.top, "ran")
+    path = home.file(".kubeque", "[config]\n\npolicy = evil.lua\n")
+    home.file("evil.lua", EVIL % ("on_event", mark))
+    result = ended(home)
+    assert result.code == 7 and len(result.lines) == 1 and home.kq("list", "-q").out == "", result
+    assert result.lines[0] == (f"kubeque sub: {path}:3: policy={home.cwd}/evil.lua is not used: it came with the project and makes "
+                               "kubeque run programs (look at it, then: kubeque trust)"), result
+    assert home.kq("sub", "-q", "--policy", "none", "true").code == 0 and not os.path.exists(mark)
+    assert home.kq("status", "LAST").code == 0, "looking at jobs needs no agreement"
+    result = home.kq("trust", "--dry-run")
+    assert result.code == 0 and result.out == f"{path}:\n  policy={home.cwd}/evil.lua\n" and ended(home).code == 7, result
+    assert home.kq("trust", "-q").code == 0 and ended(home).code == 0
+    wait_for(lambda: os.path.exists(mark))
+    assert home.kq("trust", "--list", "-q").code == 0 and f"{path}:policy" in home.kq("trust", "--list").out
+    home.file(".kubeque", "[config]\nlinger=3\npolicy = evil.lua\n")
+    assert ended(home).code == 0, "other lines of the file are not part of it"
+    home.file("evil.lua", EVIL % ("on_event", mark + "2"))
+    result = ended(home)
+    assert result.code == 7 and "it has changed since you agreed to it" in result.err, result
+    assert "changed" in home.kq("trust", "--list").out
+    home.file("evil.lua", "require 'helper'\n" + EVIL % ("on_event", mark))
+    home.file("helper.lua", "return 1")
+    assert home.kq("trust", "-q").code == 0 and ended(home).code == 0
+    home.file("helper.lua", "return 2")
+    assert ended(home).code == 7, "what it requires is part of it"
+    assert home.kq("trust", "-q").code == 0 and ended(home).code == 0
+    assert home.kq("trust", "--remove").code == 0 and ended(home).code == 7
+    home.file(".kubeque", f"[config]\npolicy = command:command='touch {mark}3'\n".replace("'", ""))
+    assert ended(home).code != 0 and not os.path.exists(mark + "3")
+
+
+@test("policies that only decide need no agreement, nor does the user's own configuration")
+def _(home):
+    home.file(".kubeque", "[config]\npolicy = memory failfast calm.lua\n")
+    home.file("calm.lua", EVIL % ("on_task_failed", "x"))
+    assert ended(home).code == 0
+    home.file("evil.lua", EVIL % ("on_event", "/dev/null"))
+    os.rename(os.path.join(home.cwd, ".kubeque"), os.path.join(home.cwd, "conf"))
+    home.file("conf", "[config]\npolicy = evil.lua\n")
+    assert home.kq("--config", "conf", "sub", "-q", "true").code == 0
+    home.file("../.kubeque", "[config]\npolicy = cwd/evil.lua\n")
+    assert ended(home).code == 0
+
+
+@test("options of a provider, and a provider that is a file, run nothing of an untrusted project, whatever the command")
+def _(home):
+    mark = os.path.join(home.top, "ran")
+    home.file("ssh", f"#!/bin/sh\ntouch {mark}\n", mode=0o755)
+    path = home.file(".kubeque", f"[config]\nprovider=ssh\nprovider.hosts=nowhere\nprovider.ssh={home.cwd}/ssh\n")
+    for words in (("nodes",), ("sub", "--wait-timeout", "1", "true"), ("validate",), ("config",), ("status",), ("list",)):
+        result = home.kq(*words)
+        assert not os.path.exists(mark), words
+        assert (words[0] in ("status", "list")) == (result.code == 0) or words[0] == "config", (words, result)
+    result = home.kq("nodes")
+    assert result.code == 7 and f"{path}:3: provider.hosts is not used: it came with the project" in result.err, result
+    result = home.kq("trust")
+    assert result.code == 0 and result.out == f"{path}:\n  provider.hosts=nowhere\n  provider.ssh={home.cwd}/ssh\n", result
+    home.kq("nodes")
+    assert os.path.exists(mark)
+    assert home.kq("trust", "--remove").code == 0
+    os.unlink(mark)
+    home.kq("nodes")
+    assert not os.path.exists(mark)
+    home.file("p.lua", f"os.execute('touch {mark}')")
+    home.file(".kubeque", "[config]\nprovider=./p.lua\n")
+    result = home.kq("nodes")
+    assert result.code == 7 and "a project's provider is a name, and its file in .kubeque.d/lua/providers" in result.err, result
+    assert not os.path.exists(mark) and home.kq("nodes", env={"KUBEQUE_PROVIDER": "local"}).code == 0
 
 
 @test("the record is private, replaced by rename, and holds a sha256 and a path")
