@@ -116,7 +116,7 @@ return kubeque.policy {
       { "id", "string" }, { "n", "integer", "tasks" }, { "priority", "integer" },
       { "max_running", "integer", "0: no limit" }, { "submitted", "integer", "milliseconds" },
       { "user", "string" }, { "cluster", "string" },
-      { "info", "table", "labels, argv, cwd, results, nodes" },
+      { "info", "table", "labels, argv (the first 16 KiB), cwd, results, nodes" },
     } },
     { "policy_submission", help = "A job before it is stored. What is not marked as fixed may be "
       .. "changed.", fields = {

@@ -11,7 +11,7 @@
 #include "work/policy.h"
 
 enum {
-	POLICY_TEXT_MAX = 256 << 10, /* JSON of effects */
+	POLICY_TEXT_MAX = 1 << 20, /* JSON of effects */
 	POLICY_JOB_MAX = 16 << 20,   /* of a job in on_submit: its command may be 1 MiB */
 };
 

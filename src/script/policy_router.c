@@ -20,6 +20,7 @@ struct entry {
 	char digest[SHA256_HEX_SIZE];
 	struct policy *policy; /* NULL: not loaded */
 	int errors;
+	char *news;            /* why it could not be loaded, not said yet; NULL: nothing new */
 	int64_t used;
 	VEC(int64_t) told;     /* jobs whose history says that it is off */
 };
@@ -72,8 +73,11 @@ static struct policy *load(const struct router *r, const struct job *job, struct
 			p = policy_lua_bundle(text.p, text.n, err);
 		cas_close(cas);
 	}
-	if (!p)
+	if (!p) {
 		err_prefix(err, "the policies of job %s cannot be loaded", job->id);
+		if (err->code != ERR_BUSY) /* no use in trying again */
+			err->code = ERR_SCRIPT;
+	}
 	buf_release(&text);
 	free(dir);
 	return p;
@@ -121,6 +125,12 @@ static struct policy *bundle_of(struct router *r, const struct job *job, struct 
 	e->used = ++r->clock;
 	if (e->policy)
 		return e->policy;
+	if (e->news) {
+		err_set(err, ERR_SCRIPT, "%s", e->news);
+		free(e->news);
+		e->news = NULL;
+		return NULL;
+	}
 	if (e->errors < ERRORS_MAX) {
 		unload_oldest(r);
 		e->policy = load(r, job, err);
@@ -164,17 +174,18 @@ static unsigned router_wants(struct policy *base, const struct job *job)
 {
 	struct router *r = router_of(base);
 	struct err err = ERR_INIT;
+	struct policy *p;
 	struct entry *e;
 
 	if (!*job->policy)
 		return policy_wants(stock_of(r, &err), job);
 	e = entry_of(r, job->policy);
-	if (!e->policy && e->errors < ERRORS_MAX) {
-		unload_oldest(r);
-		e->used = ++r->clock;
-		e->policy = load(r, job, &err); /* the next verdict says why not */
-	}
-	return e->policy ? policy_wants(e->policy, job) : POLICY_FAILED | POLICY_LOST;
+	p = e->news ? NULL : bundle_of(r, job, &err);
+	if (p)
+		return policy_wants(p, job);
+	if (err.code != ERR_NONE)
+		e->news = xstrdup(err.text);
+	return POLICY_FAILED | POLICY_LOST | POLICY_EVENT; /* which say why not */
 }
 
 static int router_failed(struct policy *base, const struct policy_view *v,
@@ -233,6 +244,7 @@ static void router_close(struct policy *base)
 
 	for (size_t i = 0; i < r->entries.n; i++) {
 		policy_close(r->entries.p[i].policy);
+		free(r->entries.p[i].news);
 		vec_release(&r->entries.p[i].told);
 	}
 	vec_release(&r->entries);

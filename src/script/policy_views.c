@@ -8,6 +8,8 @@
 #include "script/rows.h"
 #include "script/sandbox_view.h"
 
+enum { ARGV_MAX = 16 << 10 }; /* bytes of a command line that hooks are shown */
+
 /* Takes fields away that a later question (policy test) could not be given again. */
 static void drop(lua_State *L, const char *const *names)
 {
@@ -79,6 +81,35 @@ void policy_push_attempt(lua_State *L, const struct policy_view *v, bool same)
 	sandbox_read_only(L);
 }
 
+/* Of a command line that is long, the first words: events are sent around. The job is on top. */
+static void shorten_argv(lua_State *L)
+{
+	int top = lua_gettop(L);
+	size_t bytes = 0;
+	lua_Integer n, i;
+
+	if (lua_getfield(L, top, "info") == LUA_TTABLE &&
+	    lua_getfield(L, top + 1, "argv") == LUA_TTABLE) {
+		n = (lua_Integer)lua_rawlen(L, top + 2);
+		for (i = 1; i <= n; i++) {
+			lua_rawgeti(L, top + 2, i);
+			bytes += lua_rawlen(L, -1) + 1;
+			lua_pop(L, 1);
+			if (bytes > ARGV_MAX)
+				break;
+		}
+		for (lua_Integer k = n; k > i; k--) {
+			lua_pushnil(L);
+			lua_rawseti(L, top + 2, k);
+		}
+		if (i <= n) {
+			lua_pushliteral(L, "...");
+			lua_rawseti(L, top + 2, i);
+		}
+	}
+	lua_settop(L, top);
+}
+
 static bool same_job(const struct job *a, const struct job *b)
 {
 	return a->born == b->born && a->n == b->n && a->priority == b->priority &&
@@ -116,6 +147,7 @@ void policy_push_job(lua_State *L, struct view_cache *c, const struct job *j)
 	script_set_str(L, "user", j->user);
 	script_set_str(L, "cluster", j->cluster);
 	script_set_json(L, "info", j->info && *j->info ? j->info : "{}");
+	shorten_argv(L);
 	sandbox_read_only(L);
 	if (j->info)
 		remember_job(L, c, j);

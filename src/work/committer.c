@@ -314,7 +314,7 @@ struct committer *committer_new(const struct committer_options *o)
 	pthread_condattr_t attr;
 
 	c->opt = *o;
-	watched_policy_init(&c->policy, o->o->policy, o->asking);
+	watched_policy_init(&c->policy, o->o->policy, o->asking, o->tick);
 	(void)snprintf(c->node, sizeof(c->node), "%s", o->node);
 	c->q = o->queue;
 	c->put_tail = &c->put;

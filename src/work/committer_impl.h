@@ -37,9 +37,11 @@ struct watched_policy {
 	struct policy base;
 	struct policy *inner;
 	atomic_int *asking;
+	atomic_uint *tick; /* moves with each question; may be NULL */
 };
 /* watched_policy.c: `inner` borrowed, may be NULL. */
-void watched_policy_init(struct watched_policy *w, struct policy *inner, atomic_int *asking);
+void watched_policy_init(struct watched_policy *w, struct policy *inner, atomic_int *asking,
+			 atomic_uint *tick);
 
 struct committer {
 	/* constant */

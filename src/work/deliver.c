@@ -160,7 +160,7 @@ static void add_item(struct deliver *d, struct lane *l, char *item)
 void deliver_add(struct deliver *d, int64_t born, const char *job_id, const char *env,
 		 const char *effects)
 {
-	json_t *list = json_loads(effects, 0, NULL), *effect;
+	json_t *list = json_loads(effects, JSON_ALLOW_NUL, NULL), *effect;
 	char key[KEY_SIZE];
 	size_t i;
 

@@ -79,8 +79,9 @@ struct policy;
 struct policy_ops {
 	const char *name;
 	/* The POLICY_ bits of what this job's policy has. Cheap after the first call for a job
-	 * (that may load a bundle). A policy that cannot be loaded has FAILED and LOST, so that
-	 * the next verdict says so. Absent: those of FAILED, LOST, SCALE that have an op. */
+	 * (that may load a bundle). A policy that cannot be loaded has FAILED, LOST and EVENT, so
+	 * that the next verdict or event says so. Absent: those of FAILED, LOST, SCALE that have
+	 * an op. */
 	unsigned (*wants)(struct policy *p, const struct job *job);
 	/* After the outcome is stored, for every attempt that did not exit 0. 0 with *out filled;
 	 * -1: the hook broke (err says how, with file and line): the caller uses policy_stock() and

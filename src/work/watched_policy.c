@@ -8,6 +8,8 @@ static struct watched_policy *begin(struct policy *base)
 	struct watched_policy *w = container_of(base, struct watched_policy, base);
 
 	atomic_fetch_add(w->asking, 1);
+	if (w->tick) /* one after the other is no standstill, however many there are */
+		atomic_fetch_add(w->tick, 1);
 	return w;
 }
 
@@ -58,12 +60,14 @@ static int ask_event(struct policy *base, const struct policy_event *e, struct b
 	return end(w, policy_event(w->inner, e, effects, err));
 }
 
-void watched_policy_init(struct watched_policy *w, struct policy *inner, atomic_int *asking)
+void watched_policy_init(struct watched_policy *w, struct policy *inner, atomic_int *asking,
+			 atomic_uint *tick)
 {
 	static const struct policy_ops ops = {
 		.name = "watched", .wants = ask_wants, .task_failed = ask_failed,
 		.task_lost = ask_lost, .scale = ask_scale, .event = ask_event,
 	};
 
-	*w = (struct watched_policy){ .base = { &ops }, .inner = inner, .asking = asking };
+	*w = (struct watched_policy){ .base = { &ops }, .inner = inner, .asking = asking,
+				      .tick = tick };
 }

@@ -255,6 +255,31 @@ def _(home):
     assert "p.lua:2: no idea" in said, said
 
 
+@test("policies that are gone when the job ends well: the history says that nobody was told, the job counts as told")
+def _(home):
+    p = policy(home, 'return { webhook = "http://localhost:1/" }')
+    assert home.kq("sub", "-n", "j", "--no-nodes", "--no-wait", "--policy", p, "--seq", "3", "true").code == 0
+    digest = json.loads(home.kq("dumpjob", "j").out)["policy"]["digest"]
+    os.unlink(os.path.join(home.path, "CAS", digest[:2], digest[2:]))
+    assert home.kq("consume", "--linger", "0").code == 0
+    wait_for(lambda: told(home, "j"))
+    said = [event["text"] for event in json.loads(home.kq("dumpjob", "j").out)["history"] if event["kind"] == "policy_error"]
+    assert 2 <= len(said) <= 5 and all("the policies of job j" in text for text in said), said
+
+
+@test("a task of a job with a long command line is told, with the beginning of it; and any bytes are sent")
+def _(home):
+    server = Server()
+    p = policy(home, f"""if event.kind == "job_ended" then return {{ webhook = "{server.url}/" }} end
+return {{ webhook = "{server.url}/bytes", body = "a\\0b\\255" }}""")
+    home.kq("sub", "-n", "j", "--policy", p, "true", *["x" * 1000] * 400)
+    wait_for(lambda: told(home, "j") and len(server.got) >= 2)
+    server.close()
+    argv = server.events()[0]["job"]["info"]["argv"]
+    assert argv[:2] == ["true", "x" * 1000] and argv[-1] == "..." and len(argv) < 20, argv
+    assert [body for path, body, _ in server.got if path == "/bytes"] == ["a\0b\\xFF"], server.got
+
+
 @test("events that come faster than they are delivered are bundled, bounded, and what is dropped is said")
 def _(home):
     server = Server(lambda path, count: None if count == 1 else 200)

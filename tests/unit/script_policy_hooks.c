@@ -159,15 +159,42 @@ static void test_event(void)
 	ok(strstr(tell("return { webhook = 'http://x', stdin = 'x' }"), "goes with command"), "stdin for it");
 	ok(strstr(tell("return { webhook = 'http://x', timeout = 0 }"), "timeout"), "no time at all");
 	ok(strstr(tell("return { webhook = 'http://x', timeout = 0/0 }"), "timeout"), "NaN");
-	ok(strstr(tell("return { webhook = 'http://x', body = ('x'):rep(300000) }"), "256 KiB"), "too much");
+	ok(strstr(tell("return { webhook = 'http://x', body = ('x'):rep(1200000) }"), "1024 KiB"), "too much");
 	ok(strstr(tell("local s, t = ('x'):rep(200000), { 'a' } for i = 2, 100000 do t[i] = s end "
 		       "return { command = t }"),
-		  "256 KiB"), "a word without end, in which memory would");
+		  "1024 KiB"), "a word without end, in which memory would");
 	ok(strstr(tell("local s, t = ('x'):rep(200000), {} for i = 2, 10000 do t['h' .. i] = s end\n"
-		       "return { webhook = 'http://x', headers = t }"), "256 KiB"), "headers of that kind");
+		       "return { webhook = 'http://x', headers = t }"), "1024 KiB"), "headers of that kind");
 	ok(strstr(tell("local t = {} for i = 1, 17 do t[i] = { command = { 'a' } } end return t"), "more than 16"),
 	   "too many");
 	ok(strstr(tell("while true do end"), "more than 50 ms"), "50 ms");
+}
+
+static void test_long(void)
+{
+	char word[1001], *words = xstrdup("\"x\"");
+	struct policy *p = load("return { on_event = function(e) local a = e.job.info.argv\n"
+				"assert(a[1] == 'x' and a[2] == ('y'):rep(1000) and #a < 20 and a[#a] == '...')\n"
+				"return { webhook = 'http://x' } end }");
+	struct buf effects = BUF_INIT;
+
+	memset(word, 'y', 1000);
+	word[1000] = '\0';
+	for (int i = 0; i < 400; i++) {
+		char *more = xasprintf("%s,\"%s\"", words, word);
+
+		free(words);
+		words = more;
+	}
+	reset_view();
+	free(job.info);
+	job.info = xasprintf("{\"argv\":[%s]}", words);
+	err = (struct err)ERR_INIT;
+	is_int(policy_event(p, &event, &effects, &err), 0, "a long command line is cut: %s", err.text);
+	ok(effects.n > 10000 && effects.n < 30000, "and what is sent is small");
+	free(words);
+	buf_release(&effects);
+	policy_close(p);
 }
 
 /* All are told, and one that breaks takes nothing from the others. */
@@ -359,6 +386,7 @@ int main(void)
 	test_submit();
 	test_submit_chain();
 	test_event();
+	test_long();
 	test_event_chain();
 	test_lost();
 	test_stop();

@@ -2,6 +2,8 @@
  * The policy of nodes: each job is judged by the bundle it came with, whatever becomes of that, and
  * every other job by the stock policy.
  */
+#include "work/events.h"
+
 #include "policy_fixture.h"
 
 #include <fcntl.h>
@@ -103,6 +105,8 @@ static void test_many(void)
 
 /* What cannot be loaded is an error three times; then the stock verdict stands, and each job says
  * so once. */
+static void remove_object(void);
+
 static void broken(const char *what, void (*damage)(void))
 {
 	struct policy *r = policy_router_new(top);
@@ -111,8 +115,9 @@ static void broken(const char *what, void (*damage)(void))
 	begin(10);
 	give("return { on_task_failed = function() return { 'retry', after = 9 } end }");
 	damage();
-	is_int(policy_wants(r, &job) & (POLICY_FAILED | POLICY_EVENT), POLICY_FAILED,
-	       "%s: verdicts are asked for", what);
+	for (int i = 0; i < 5; i++) /* it is looked for once, until somebody has heard of it */
+		is_int(policy_wants(r, &job) & (POLICY_FAILED | POLICY_EVENT),
+		       POLICY_FAILED | POLICY_EVENT, "%s: verdicts and events are asked for", what);
 	for (int i = 0; i < 3; i++)
 		ok(ask(r, &v, &err) < 0 && strstr(err.text, "the policies of job sample"),
 		   "%s: error %d: %s", what, i + 1, err.text);
@@ -125,6 +130,28 @@ static void broken(const char *what, void (*damage)(void))
 	begin(12);
 	give("return { on_task_failed = function() return { 'retry', after = 7 } end }");
 	ok(ask(r, &v, &err) == 0 && v.after_ms == 7000, "and another bundle is none of that");
+	policy_close(r);
+}
+
+/* A job whose tasks all succeed hears of it, too. */
+static void test_told(void)
+{
+	const struct policy_event e = { .kind = "job_ended", .job = &job };
+	struct policy *r = policy_router_new(top);
+	struct buf effects = BUF_INIT;
+
+	begin(20);
+	give("return { on_event = function() return { command = { 'x' } } end }");
+	ok(policy_event(r, &e, &effects, &err) == 0 && effects.n, "an event is told");
+	policy_close(r);
+	r = policy_router_new(top);
+	remove_object();
+	for (int i = 0; i < 3; i++)
+		ok(events_wanted(r, &job) && policy_event(r, &e, &effects, &err) < 0 &&
+		   err.code == ERR_SCRIPT && strstr(err.text, "cannot be loaded"),
+		   "to nobody: %s", err.text);
+	is_int(policy_event(r, &e, &effects, &err), 0, "until it is off");
+	buf_release(&effects);
 	policy_close(r);
 }
 
@@ -168,6 +195,7 @@ int main(void)
 	cas = cas_open_dir(path, true, &err);
 	log_set_level(LOG_LEVEL_ERROR);
 	test_choice();
+	test_told();
 	test_many();
 	broken("a bundle that is gone", remove_object);
 	broken("one that was cut", cut_object);

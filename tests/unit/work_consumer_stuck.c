@@ -4,9 +4,11 @@
  */
 #include "node_fixture.h"
 
+#include <sys/stat.h>
+
 #include "work/policy.h"
 
-/* Of a job whose name begins with "stuck". */
+/* Of a job whose name begins with "stuck"; one that begins with "slow" takes half a second. */
 static int never(struct policy *p, const struct policy_view *v, struct policy_verdict *out,
 		 struct err *err)
 {
@@ -14,15 +16,50 @@ static int never(struct policy *p, const struct policy_view *v, struct policy_ve
 
 	(void)p;
 	(void)err;
+	if (strncmp(v->job->id, "slow", 4) == 0)
+		for (int i = 0; i < 50; i++)
+			(void)nanosleep(&t, NULL);
 	while (strncmp(v->job->id, "stuck", 5) == 0)
 		(void)nanosleep(&t, NULL);
 	*out = (struct policy_verdict){ .action = POLICY_COMPLETE };
 	return 0;
 }
 
+/* Waits until so many bytes are in that file. */
+static bool wait_size(const char *name, off_t size)
+{
+	int64_t until = clock_mono_ms() + WAIT_MS;
+	struct timespec t = { .tv_nsec = 2000000 };
+	char *path = xasprintf("%s/%s", top, name);
+	struct stat st = { 0 };
+
+	while ((stat(path, &st) < 0 || st.st_size < size) && clock_mono_ms() < until)
+		(void)nanosleep(&t, NULL);
+	free(path);
+	return st.st_size >= size;
+}
+
 static int ends_by_abort(pid_t pid)
 {
 	return ended(pid) == 128 + SIGABRT;
+}
+
+/* Eight hooks in one commit take longer than the watchdog waits for one. */
+static void test_slow(void)
+{
+	int64_t a;
+	pid_t pid;
+
+	begin("slow", "x", NULL, NULL);
+	command("echo >>%s/up; while ! [ -e %s/go ]; do sleep 0.01; done; exit 3", top, top);
+	spec.common.resources.cpu = 250;
+	seq(8);
+	a = submit();
+	pid = node("n0", 0, 10000);
+	ok(wait_size("up", 8), "eight tasks run");
+	make("go");
+	ok(wait_over(a), "they end together, and each is asked about");
+	is_int(ended(pid), 0, "many hooks that are slow are no hook that is stuck");
 }
 
 static void tests(void)
@@ -31,6 +68,7 @@ static void tests(void)
 	struct task t;
 	pid_t pid;
 
+	test_slow();
 	begin("stuck", "exit 3", NULL, NULL);
 	a = submit();
 	begin("other", "x", NULL, NULL);

@@ -63,7 +63,7 @@ static json_t *collect(int want)
 	for (struct dirent *e; d && (e = readdir(d));) {
 		if (strncmp(e->d_name, "in.", 3) != 0)
 			continue;
-		json_array_append_new(all, json_load_file(path_of(e->d_name), 0, NULL));
+		json_array_append_new(all, json_load_file(path_of(e->d_name), JSON_ALLOW_NUL, NULL));
 		(void)unlink(path_of(e->d_name));
 	}
 	if (d)
@@ -144,6 +144,21 @@ static void lanes(void)
 	is_str(json_string_value(json_object_get(json_object_get(json_array_get(items, 0),
 								 "env"), "KQ_JOB")), "j",
 	       "with the variables");
+	json_decref(all);
+	deliver_free(d);
+}
+
+static void bytes(void)
+{
+	struct deliver *d = make();
+	json_t *all, *effect;
+
+	deliver_add(d, 1, "j", "{}", "[{\"policy\":\"p\",\"command\":[\"true\"],\"stdin\":\"a\\u0000b\"}]");
+	ok(settle(d), "a text with a NUL");
+	all = collect(1);
+	effect = json_object_get(json_array_get(json_object_get(json_array_get(all, 0), "items"), 0),
+				 "effect");
+	is_int((long long)json_string_length(json_object_get(effect, "stdin")), 3, "arrives");
 	json_decref(all);
 	deliver_free(d);
 }
@@ -256,6 +271,7 @@ int main(void)
 	log_set_level(LOG_LEVEL_ERROR);
 	write_program();
 	lanes();
+	bytes();
 	one_hangs();
 	too_many();
 	ends_of_jobs();
