@@ -5,7 +5,7 @@ set -eu
 
 build="gcc make pkg-config libc6-dev liblua5.4-dev lua5.4 lua-cjson-dev libjansson-dev libinih-dev libsqlite3-dev libssl-dev libcurl4-openssl-dev"
 demo="python3"
-test="python3 strace util-linux e2fsprogs procps tmux openssh-server openssh-client munge slurmctld slurmd slurm-client zsh libedit2 fish"
+test="python3 strace util-linux e2fsprogs procps tmux openssh-server openssh-client munge slurmctld slurmd slurm-client zsh libedit2 fish lua-check"
 bench="python3 openssl parallel findutils"
 lint="clang clang-tidy clang-format cppcheck lua-check shellcheck"
 
